@@ -1,0 +1,1 @@
+"""wspy: a standalone, layered WebSocket library."""

@@ -1,0 +1,26 @@
+"""Masking of client frames (RFC 6455 §5.3)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+# RFC 6455 §5.3: keys come from a strong source of entropy and are not predictable
+new_masking_key: Callable[[], bytes] = lambda: secrets.token_bytes(4)  # noqa: E731
+
+
+def mask(data: bytes | bytearray | memoryview, key: bytes, offset: int = 0) -> bytes:
+    """XOR data with a masking key of 4 bytes; the same call masks and unmasks.
+
+    :param offset: where in the payload ``data`` begins, in bytes.
+    """
+    size = len(data)
+    if not size:
+        return b""
+    turn = offset & 3
+    if turn:
+        key = key[turn:] + key[:turn]
+    # one XOR of two big integers: the widest operation pure Python has
+    keys = (key * (size // 4 + 1))[:size]
+    value = int.from_bytes(data, "little") ^ int.from_bytes(keys, "little")
+    return value.to_bytes(size, "little")
