@@ -84,11 +84,14 @@ class Frame:
 
     def pack(self) -> bytes:
         """Return the frame's bytes on the wire; lengths are minimal (RFC 6455 §5.2)."""
-        key = self._key() if self.masked else b""
+        return b"".join(self.pack_parts(self._key() if self.masked else b""))
+
+    def pack_parts(self, key: bytes) -> tuple[bytes, bytes]:
+        """Return header and payload apart, masked with ``key`` unless that is empty."""
         rsv = RSV1 * self.rsv1 | RSV2 * self.rsv2 | RSV3 * self.rsv3
         first = 0x80 * self.final | rsv | self.opcode
         payload = mask_bytes(self.payload, key) if key else self.payload
-        return pack_header(first, len(payload), key) + payload
+        return pack_header(first, len(payload), key), payload
 
     def mask_payload(self) -> bytes:
         """Return the payload masked with the frame's key (RFC 6455 §5.3)."""

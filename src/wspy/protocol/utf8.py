@@ -30,38 +30,26 @@ def decode_utf8(data: bytes | bytearray | memoryview, what: str = "text message"
         raise _invalid(what, error) from None
 
 
-class Utf8Decoder:
-    """Decodes one text message that arrives in pieces.
+class Utf8Validator:
+    """Checks one text message that arrives in pieces, and keeps none of it.
 
     :meth:`feed` fails at the first byte that no continuation can make right.
     """
 
-    __slots__ = ("_decoder", "_parts")
+    __slots__ = ("_decoder",)
 
     def __init__(self) -> None:
         self._decoder = _new_decoder("strict")
-        self._parts: list[str] = []
 
-    def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Take the next bytes of the message.
+    def feed(self, data: bytes | bytearray | memoryview, final: bool = False) -> None:
+        """Check the next bytes of the message.
 
-        :raises ProtocolError: 1007 at the first impossible byte.
+        :param final: whether these are the last ones.
+        :raises ProtocolError: 1007 at the first impossible byte, or if the
+            last character stays incomplete.
         """
-        self._decode(data, False)
-
-    def finish(self) -> str:
-        """Return the whole text.
-
-        :raises ProtocolError: 1007 if the last character is incomplete.
-        """
-        self._decode(b"", True)
-        return "".join(self._parts)
-
-    def _decode(self, data: bytes | bytearray | memoryview, final: bool) -> None:
         try:
-            text = self._decoder.decode(data, final)
+            self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
             # RFC 6455 §8.1
             raise _invalid("text message", error) from None
-        if text:
-            self._parts.append(text)

@@ -1,0 +1,192 @@
+"""Messages out of frames and into them (RFC 6455 §5.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import InvalidState, PayloadTooBig, ProtocolError
+from .frame import Frame, Header
+from .limits import Limits
+from .message import Message
+from .opcodes import OPCODE_CONTINUATION, OPCODE_NAMES, OPCODE_TEXT, is_control
+from .stream import FrameStream, Hook
+from .utf8 import Utf8Validator
+
+
+class Reassembler:
+    """Puts the fragments of one message together, within the limits.
+
+    :meth:`check_header` judges a frame before its payload is read,
+    :meth:`check_partial` while it arrives, and :meth:`add` when it is whole.
+
+    :param limits: gives ``max_message`` and ``max_fragments``.
+    :param validate: whether text is checked as it comes; an extension that
+        changes whole messages leaves nothing to check before its turn.
+    """
+
+    def __init__(self, limits: Limits, *, validate: bool = True) -> None:
+        self._limits = limits
+        self._validate = validate
+        self._reset()
+
+    def _reset(self) -> None:
+        self._first: Frame | None = None
+        self._fragments = 0
+        self._wire = 0
+        self._payload = bytearray()
+        self._text: Utf8Validator | None = None
+        # bytes of the arriving frame that were validated already
+        self._seen = 0
+
+    @property
+    def in_message(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return self._first is not None
+
+    @property
+    def budget(self) -> int:
+        """The most bytes that the next fragment may have, inflated."""
+        return self._limits.max_message - len(self._payload)
+
+    def check_header(self, header: Header) -> None:
+        """Refuse a data frame that must not come now, or that goes over a limit.
+
+        :raises ProtocolError: if fragments are mixed up.
+        :raises PayloadTooBig: as soon as the header announces too much.
+        """
+        if is_control(header.opcode):
+            return
+        if header.opcode == OPCODE_CONTINUATION:
+            # RFC 6455 §5.4
+            if self._first is None:
+                raise ProtocolError(
+                    "CONTINUATION frame outside of a message", section="RFC 6455 §5.4"
+                )
+        # RFC 6455 §5.4: fragments of one message are not interleaved with those of another
+        elif self._first is not None:
+            raise ProtocolError(
+                f"{OPCODE_NAMES.get(header.opcode, 'data')} frame inside a fragmented message",
+                section="RFC 6455 §5.4",
+            )
+        # RFC 6455 §10.4
+        if self._fragments >= self._limits.max_fragments:
+            raise PayloadTooBig(
+                "the number of fragments of a message",
+                limit=self._limits.max_fragments,
+                argument="max_fragments",
+            )
+        self._check_size(header.length, self._wire)
+
+    def _check_size(self, more: int, have: int) -> None:
+        # RFC 6455 §10.4: compared so that no sum can overflow
+        limit = self._limits.max_message
+        if more > limit - have:
+            raise PayloadTooBig(
+                f"a message of at least {have + more:,} bytes", limit=limit, argument="max_message"
+            )
+
+    def check_partial(self, opcode: int, payload: bytearray) -> None:
+        """Check what has arrived of a text frame that no extension changes.
+
+        :raises ProtocolError: 1007 at the first impossible byte (RFC 6455 §8.1).
+        """
+        if opcode == OPCODE_CONTINUATION and self._first is not None:
+            opcode = self._first.opcode
+        if opcode == OPCODE_TEXT and self._validate:
+            self._validate_text(payload, final=False)
+            self._seen = len(payload)
+
+    def _validate_text(self, payload: bytes | bytearray, *, final: bool) -> None:
+        if self._text is None:
+            self._text = Utf8Validator()
+        self._text.feed(memoryview(payload)[self._seen :], final)
+
+    def add(self, frame: Frame, wire_size: int) -> Frame | None:
+        """Take a whole data frame; return the message that it ends as one frame, if it does.
+
+        :param wire_size: the frame's payload bytes before extensions undid theirs.
+        :raises ProtocolError: 1007 for text that is not UTF-8.
+        :raises PayloadTooBig: if the message became too big.
+        """
+        self._check_size(len(frame.payload), len(self._payload))
+        if self._first is None and frame.final:
+            self._text = None
+            self._seen = 0
+            return frame
+        first = self._first = self._first or frame
+        if first.opcode == OPCODE_TEXT and self._validate:
+            self._validate_text(frame.payload, final=frame.final)
+        self._seen = 0
+        self._fragments += 1
+        self._wire += wire_size
+        self._payload += frame.payload
+        return self._finish(first) if frame.final else None
+
+    def _finish(self, first: Frame) -> Frame:
+        payload = bytes(self._payload)
+        self._reset()
+        return Frame(
+            first.opcode, payload, rsv1=first.rsv1, rsv2=first.rsv2, rsv3=first.rsv3
+        )
+
+
+class Fragmenter:
+    """Turns messages into frames, through the extensions that see whole messages.
+
+    :param frames: where the frames go.
+    """
+
+    def __init__(self, frames: FrameStream) -> None:
+        self._frames = frames
+        # the message that is sent in parts: its opcode, and the parts that wait for its end
+        self._opcode: int | None = None
+        self._parts: list[bytes] = []
+
+    def send(
+        self, message: Message, fragment_size: int | None, compress: bool, mark: Any
+    ) -> None:
+        """Send a whole message; the arguments are those of ``Session.send``."""
+        self._check_opcode(None)
+        self._send_whole(Frame(message.opcode, message.payload), fragment_size, compress, mark)
+
+    def send_part(
+        self, opcode: int, data: bytes, final: bool, compress: bool, mark: Any
+    ) -> None:
+        """Send a part of a message; the arguments are those of ``Session.send_part``."""
+        self._check_opcode(opcode)
+        first = self._opcode is None
+        self._opcode = None if final else opcode
+        hooks = self._hooks(compress)
+        if not all(hook.streaming for hook in hooks):
+            self._parts.append(data)
+            if final:
+                data = b"".join(self._parts)
+                self._parts.clear()
+                self._send_whole(Frame(opcode, data), None, compress, mark)
+            return
+        frame = Frame(opcode if first else OPCODE_CONTINUATION, data, final=final)
+        for hook in hooks:
+            frame = hook.onsend(frame)
+        self._frames.send_frame(frame, compress=compress, mark=mark)
+
+    def _send_whole(
+        self, frame: Frame, fragment_size: int | None, compress: bool, mark: Any
+    ) -> None:
+        for hook in self._hooks(compress):
+            frame = hook.onsend(frame)
+        if fragment_size is None:
+            self._frames.send_frame(frame, compress=compress, mark=mark)
+            return
+        # RFC 6455 §5.4
+        for part in frame.fragment(fragment_size):
+            last = mark if part.final else None
+            self._frames.send_frame(part, compress=compress, mark=last)
+
+    def _hooks(self, compress: bool) -> list[Hook]:
+        hooks = self._frames.message_hooks
+        return hooks if compress else [hook for hook in hooks if not hook.optional]
+
+    def _check_opcode(self, opcode: int | None) -> None:
+        # RFC 6455 §5.4: fragments of one message are not interleaved with those of another
+        if self._opcode is not None and self._opcode != opcode:
+            raise InvalidState("finish the fragmented message first: send its last part")

@@ -1,0 +1,170 @@
+"""Frames in and out of bytes, with the extensions' hooks between (RFC 6455 §5, §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from .frame import Frame
+from .limits import DEFAULT_LIMITS, Limits
+from .masking import new_masking_key
+from .opcodes import is_control
+from .outbox import Outbox
+from .parser import FrameParser
+from .role import Role
+
+# below this, one buffer is cheaper than two; above it, a copy is not
+_JOIN_BELOW = 4096
+
+
+class Hook(Protocol):
+    """What the core needs of an extension's instance; ``Extension.Instance`` has it all."""
+
+    name: str
+    rsv: int
+    opcodes: Sequence[int]
+    before_fragmentation: bool
+    streaming: bool
+    optional: bool
+    budget: int | None
+    limit: int | None
+
+    def onsend(self, frame: Frame) -> Frame:
+        """Change what is sent."""
+
+    def onrecv(self, frame: Frame) -> Frame | None:
+        """Undo what the peer's instance did; None swallows the frame."""
+
+    def close(self) -> None:
+        """Free what the instance holds."""
+
+
+class FrameStream:
+    """Both directions of one connection, as frames.
+
+    :param role: this end's role.
+    :param extensions: instances in the order of their negotiation.
+    :param limits: gives ``max_message``.
+    :param outbox: where packed frames go; a new one by default.
+    :param new_key: makes the masking keys (RFC 6455 §5.3).
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        extensions: Sequence[Hook] = (),
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        outbox: Outbox | None = None,
+        new_key: Callable[[], bytes] | None = None,
+    ) -> None:
+        self.role = role
+        self.limits = limits
+        self.extensions = tuple(extensions)
+        self.outbox = Outbox() if outbox is None else outbox
+        self._new_key = new_key or new_masking_key
+        self._frame_hooks = [hook for hook in extensions if not hook.before_fragmentation]
+        self.message_hooks = [hook for hook in extensions if hook.before_fragmentation]
+        self._undo = self._frame_hooks[::-1] + _streaming_tail(self.message_hooks)
+        self._claimed = frozenset(code for hook in extensions for code in hook.opcodes)
+        self.parser = FrameParser(
+            role,
+            rsv_first=_claimed_rsv(self.message_hooks),
+            rsv_any=_claimed_rsv(self._frame_hooks),
+            opcodes=self._claimed,
+        )
+        self.wire_size = 0
+
+    @property
+    def whole_hooks(self) -> list[Hook]:
+        """The instances that undo their work on whole messages only, in that order."""
+        return [hook for hook in self.message_hooks[::-1] if hook not in self._undo]
+
+    def is_plain(self, rsv: int) -> bool:
+        """Whether no extension changes a frame with these RSV bits."""
+        return all(hook.optional and hook.rsv and not rsv & hook.rsv for hook in self._undo)
+
+    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Take bytes from the peer; call :meth:`next_frame` next."""
+        self.parser.feed(data)
+
+    def next_frame(self, budget: int | None = None) -> Frame | None:
+        """Return the next frame as extensions leave it, or None until more has arrived.
+
+        :param budget: the most bytes that its payload may have then; by
+            default ``max_message``.
+        :raises ProtocolError: if the peer broke a rule.
+        """
+        while (frame := self.parser.next_frame()) is not None:
+            self.wire_size = len(frame.payload)
+            if not self._undo or not self._is_hooked(frame):
+                return frame
+            changed = self.undo(self._undo, frame, budget)
+            if changed is not None:
+                return changed
+        return None
+
+    def undo(self, hooks: Sequence[Hook], frame: Frame, budget: int | None) -> Frame | None:
+        """Let the hooks undo, in this order, what the peer's instances did to a frame."""
+        limit = self.limits.max_message
+        for hook in hooks:
+            hook.limit = limit
+            hook.budget = limit if budget is None else budget
+            changed = hook.onrecv(frame)
+            if changed is None:
+                return None
+            frame = changed
+        return frame
+
+    def _is_hooked(self, frame: Frame) -> bool:
+        return not is_control(frame.opcode) or frame.opcode in self._claimed
+
+    def send_frame(self, frame: Frame, *, compress: bool = True, mark: Any = None) -> None:
+        """Queue a frame; the role decides about masking unless the frame does.
+
+        :param compress: False leaves out instances that are optional.
+        :param mark: returned by the outbox once the frame was written.
+        """
+        if self._frame_hooks and self._is_hooked(frame):
+            for hook in self._frame_hooks:
+                if compress or not hook.optional:
+                    frame = hook.onsend(frame)
+        self._push(frame, mark)
+
+    def send_pong(self, frame: Frame) -> None:
+        """Queue a pong in place of an older one that still waits (RFC 6455 §5.5.3)."""
+        self.outbox.push_pong(b"".join(self._pack(frame)))
+
+    def _push(self, frame: Frame, mark: Any) -> None:
+        header, payload = self._pack(frame)
+        if len(payload) < _JOIN_BELOW:
+            self.outbox.push(header + payload, mark=mark)
+        else:
+            self.outbox.push(header, payload, mark=mark)
+
+    def _pack(self, frame: Frame) -> tuple[bytes, bytes]:
+        # RFC 6455 §5.3: a fresh key for each frame
+        masks = self.role.masks if frame.mask is None else frame.mask
+        return frame.pack_parts((frame.masking_key or self._new_key()) if masks else b"")
+
+    def close(self) -> None:
+        """Free what the extensions hold; call it when the connection is over."""
+        for hook in self.extensions:
+            hook.close()
+
+
+def _claimed_rsv(hooks: Sequence[Hook]) -> int:
+    bits = 0
+    for hook in hooks:
+        bits |= hook.rsv
+    return bits
+
+
+def _streaming_tail(hooks: list[Hook]) -> list[Hook]:
+    """Return the hooks that can undo frame by frame, for no later one needs the whole message."""
+    tail: list[Hook] = []
+    for hook in reversed(hooks):
+        if not hook.streaming:
+            break
+        tail.append(hook)
+    return tail
