@@ -1,0 +1,64 @@
+# Each target is one line over a standard tool. The virtual environment is .venv.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+HOST   ?= 127.0.0.1
+PORT   ?= 8765
+ARGS   ?= $(if $(shell command -v openssl),--tls)
+PYTEST ?=
+PURE   := protocol handshake extensions
+
+.PHONY: help demo test check interop autobahn autobahn-full build clean
+
+help:
+	@echo "make demo           echo server with a page to try it (HOST, PORT, ARGS)"
+	@echo "make test           all tests (PYTEST holds more arguments for pytest)"
+	@echo "make check          ruff, mypy --strict, full branch coverage of the pure layers"
+	@echo "make interop        tests against other libraries and a browser only"
+	@echo "make autobahn       Autobahn cases 1-7 and 10, both roles, all drivers"
+	@echo "make autobahn-full  the same and cases 9, 12 and 13"
+	@echo "make build          sdist and wheel in dist/"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@ $(VENV)/.test $(VENV)/.demo
+
+demo: $(VENV)/.demo
+	@exec $(BIN)/python -m wspy demo --host $(HOST) --port $(PORT) $(ARGS)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q $(PURE:%=tests/%) $(PURE:%=--cov=wspy.%) --cov-branch --cov-fail-under=100
+
+interop: $(VENV)/.test
+	$(BIN)/python -m pytest tests/interop $(PYTEST)
+
+autobahn: $(VENV)/.test
+	$(BIN)/python autobahn/run.py --cases quick
+
+autobahn-full: $(VENV)/.test
+	$(BIN)/python autobahn/run.py --cases quick
+	$(BIN)/python autobahn/run.py --cases full --server epoll --client blocking
+
+build: $(VENV)/.dev
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) build dist reports src/wspy.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
