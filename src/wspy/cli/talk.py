@@ -12,7 +12,7 @@ from typing import Any
 
 import wspy
 
-HELP = "Lines are sent as text. /ping [TEXT], /close [CODE [REASON]]; // begins a line with a slash."
+HELP = "Lines are sent as text. /ping [TEXT] and /close [CODE [REASON]] do so; //... sends /..."
 
 
 def add_arguments(commands: Any) -> None:

@@ -1,0 +1,160 @@
+"""Runs the Autobahn cases against wspy's servers and clients.
+
+    python autobahn/run.py                              quick cases, all servers and clients
+    python autobahn/run.py --cases full --server epoll --client blocking
+    python autobahn/run.py --cases '9.1.*' --server threaded
+
+Only OK counts as passed. INFORMATIONAL is accepted for the three cases that
+can end in nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import peers
+from kosoku import FailureError, run_fuzzingclient, run_fuzzingserver
+
+SELECTIONS = {
+    "quick": [*(f"{major}.*" for major in range(1, 8)), "10.*"],
+    "full": ["9.*", "12.*", "13.*"],
+}
+INFORMATIONAL_ALLOWED = {"7.1.6", "7.13.1", "7.13.2"}
+TIME_LIMIT = 1800.0
+
+
+class Failure(NamedTuple):
+    """A case that did not pass, and why."""
+
+    case: str
+    why: str
+
+
+@dataclass
+class Outcome:
+    """What one peer did."""
+
+    peer: str
+    seconds: float = 0.0
+    ok: int = 0
+    informational: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def passed(self) -> int:
+        return self.ok + self.informational
+
+
+def judge(peer: str, results: Sequence[Any], seconds: float = 0.0) -> Outcome:
+    """Sort the results of one peer; having none is a failure as well."""
+    outcome = Outcome(peer, seconds)
+    for result in results:
+        verdicts = {result.behavior.value, result.behavior_close.value}
+        if verdicts == {"OK"}:
+            outcome.ok += 1
+        elif verdicts <= {"OK", "INFORMATIONAL"} and result.case_id in INFORMATIONAL_ALLOWED:
+            outcome.informational += 1
+        else:
+            outcome.failures.append(Failure(result.case_id, _explain(result)))
+    if not results:
+        outcome.failures.append(Failure("-", "no case was run"))
+    return outcome
+
+
+def _explain(result: Any) -> str:
+    closed = f"closed with {result.remote_close_code} {result.remote_close_reason!r}"
+    verdicts = f"{result.behavior.value} / {result.behavior_close.value}"
+    return f"{verdicts}: {result.result} {result.result_close} ({closed})"
+
+
+async def judge_server(name: str, cases: list[str], parallel: int) -> Outcome:
+    """Run the cases against a wspy server."""
+    start = time.monotonic()
+    with peers.SERVERS[name]() as url:
+        try:
+            results = await run_fuzzingclient(url, cases, concurrency=parallel)
+        except FailureError as failure:
+            results = failure.results
+    return judge(f"server {name}", results, time.monotonic() - start)
+
+
+async def judge_client(name: str, cases: list[str], parallel: int) -> Outcome:
+    """Run the cases against a wspy client."""
+    start = time.monotonic()
+    async with run_fuzzingserver(cases, host="127.0.0.1", port=0) as fuzzer:
+        url = f"ws://{fuzzer.address}:{fuzzer.port}"
+        count = await asyncio.to_thread(drive_client, peers.CLIENTS[name], url, parallel)
+        try:
+            results = await fuzzer.get_result()
+        except FailureError as failure:
+            results = failure.results
+    outcome = judge(f"client {name}", results, time.monotonic() - start)
+    if len(results) != count:
+        outcome.failures.append(Failure("-", f"{count} cases announced, {len(results)} judged"))
+    return outcome
+
+
+def drive_client(echo: Callable[[str], None], url: str, parallel: int) -> int:
+    """Take part in each case that the fuzzing server offers; return their number."""
+    count = peers.ask_number(f"{url}/getCaseCount")
+    for index in range(1, count + 1):
+        echo(f"{url}/runCase?case={index}&agent=wspy")
+    peers.visit(f"{url}/updateReports?agent=wspy")
+    return count
+
+
+def print_table(outcomes: Sequence[Outcome]) -> None:
+    """Print a line per peer, then each failure, then the sum."""
+    print(f"\n{'peer':<18}{'cases':>7}{'OK':>7}{'inform.':>9}{'failed':>8}{'seconds':>9}")
+    for outcome in outcomes:
+        failed = len(outcome.failures)
+        print(
+            f"{outcome.peer:<18}{outcome.passed + failed:>7}{outcome.ok:>7}"
+            f"{outcome.informational:>9}{failed:>8}{outcome.seconds:>9.1f}"
+        )
+    for outcome in outcomes:
+        for failure in outcome.failures:
+            print(f"{outcome.peer}: case {failure.case}: {failure.why}")
+    passed = sum(outcome.passed for outcome in outcomes)
+    failed = sum(len(outcome.failures) for outcome in outcomes)
+    print(f"\n{passed} passed, {failed} failed")
+
+
+async def run_all(arguments: argparse.Namespace) -> list[Outcome]:
+    """Run the chosen cases against the chosen peers, one after the other."""
+    cases = SELECTIONS.get(arguments.cases) or arguments.cases.split(",")
+    jobs = [(judge_server, name) for name in arguments.server]
+    jobs += [(judge_client, name) for name in arguments.client]
+    outcomes = []
+    for job, name in jobs:
+        outcomes.append(await asyncio.wait_for(job(name, cases, arguments.parallel), TIME_LIMIT))
+        print(f"{outcomes[-1].peer}: {outcomes[-1].passed} passed", flush=True)
+    return outcomes
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cases", default="quick", help="quick, full, or patterns: 1.*,9.7.1")
+    parser.add_argument("--server", action="append", choices=peers.SERVERS, default=[])
+    parser.add_argument("--client", action="append", choices=peers.CLIENTS, default=[])
+    parser.add_argument("--parallel", type=int, default=1, help="cases at once against a server")
+    arguments = parser.parse_args(argv)
+    if not arguments.server and not arguments.client:
+        arguments.server, arguments.client = list(peers.SERVERS), list(peers.CLIENTS)
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    outcomes = asyncio.run(run_all(parse(argv)))
+    print_table(outcomes)
+    return 1 if any(outcome.failures for outcome in outcomes) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
