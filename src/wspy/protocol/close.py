@@ -66,7 +66,5 @@ def unpack_close(payload: bytes) -> CloseStatus:
     code = int.from_bytes(payload[:2], "big")
     # RFC 6455 §7.4.2
     if not may_travel(code):
-        raise ProtocolError(
-            f"close code {code} must not be sent", section="RFC 6455 §7.4.2"
-        )
+        raise ProtocolError(f"close code {code} must not be sent", section="RFC 6455 §7.4.2")
     return CloseStatus(code, decode_utf8(payload[2:], "close reason"))

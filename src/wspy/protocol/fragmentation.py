@@ -125,9 +125,7 @@ class Reassembler:
     def _finish(self, first: Frame) -> Frame:
         payload = bytes(self._payload)
         self._reset()
-        return Frame(
-            first.opcode, payload, rsv1=first.rsv1, rsv2=first.rsv2, rsv3=first.rsv3
-        )
+        return Frame(first.opcode, payload, rsv1=first.rsv1, rsv2=first.rsv2, rsv3=first.rsv3)
 
 
 class Fragmenter:
@@ -142,16 +140,12 @@ class Fragmenter:
         self._opcode: int | None = None
         self._parts: list[bytes] = []
 
-    def send(
-        self, message: Message, fragment_size: int | None, compress: bool, mark: Any
-    ) -> None:
+    def send(self, message: Message, fragment_size: int | None, compress: bool, mark: Any) -> None:
         """Send a whole message; the arguments are those of ``Session.send``."""
         self._check_opcode(None)
         self._send_whole(Frame(message.opcode, message.payload), fragment_size, compress, mark)
 
-    def send_part(
-        self, opcode: int, data: bytes, final: bool, compress: bool, mark: Any
-    ) -> None:
+    def send_part(self, opcode: int, data: bytes, final: bool, compress: bool, mark: Any) -> None:
         """Send a part of a message; the arguments are those of ``Session.send_part``."""
         self._check_opcode(opcode)
         first = self._opcode is None

@@ -137,7 +137,9 @@ class Frame:
         return (self.opcode, self.payload, self.final, self.rsv1, self.rsv2, self.rsv3)
 
     def __repr__(self) -> str:
-        flags = [name for name in ("final", "masked", "rsv1", "rsv2", "rsv3") if getattr(self, name)]
+        flags = [
+            name for name in ("final", "masked", "rsv1", "rsv2", "rsv3") if getattr(self, name)
+        ]
         shown = self.payload[:32]
         dots = "..." if len(self.payload) > len(shown) else ""
         name = OPCODE_NAMES.get(self.opcode, f"opcode {self.opcode:#x}")
@@ -194,7 +196,9 @@ class ControlFrame(Frame):
         return (None if status.code == CLOSE_NO_STATUS else status.code), status.reason
 
 
-def close_frame(code: int | None = None, reason: str = "", mask: bool | None = None) -> ControlFrame:
+def close_frame(
+    code: int | None = None, reason: str = "", mask: bool | None = None
+) -> ControlFrame:
     """Build a close frame; see :func:`wspy.protocol.close.pack_close` for what is raised."""
     return ControlFrame(OPCODE_CLOSE, pack_close(code, reason), mask=mask)
 

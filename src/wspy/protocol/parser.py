@@ -140,5 +140,3 @@ def _check_control(header: Header) -> None:
         )
     if not header.final:
         raise ProtocolError(f"fragmented {name} frame", section="RFC 6455 §5.5")
-
-

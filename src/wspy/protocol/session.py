@@ -112,6 +112,11 @@ class Session:
 
     # receiving
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a message or frame has begun to arrive and not ended."""
+        return self._incoming.in_message or self._parser.buffered > 0
+
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; ask for :meth:`events` next."""
         # RFC 6455 §5.5.1, §7.1.7: after a close frame or a failure, input is ignored
@@ -298,9 +303,7 @@ class Session:
             self.state = State.CLOSING
             self._push_close_payload(payload)
 
-    def fail(
-        self, error: Exception, *, code: int | None = None, cause: str | None = None
-    ) -> None:
+    def fail(self, error: Exception, *, code: int | None = None, cause: str | None = None) -> None:
         """Fail the connection (RFC 6455 §7.1.7): close at once and ignore what still comes.
 
         The next event is a :class:`Failure`.
