@@ -25,12 +25,14 @@ class Outbox:
     :ivar pushed: bytes that were ever put in; less what a newer pong replaced.
     """
 
-    __slots__ = ("_entries", "_offset", "_pong", "pushed", "size")
+    __slots__ = ("_entries", "_lent", "_offset", "_pong", "pushed", "size")
 
     def __init__(self) -> None:
         self._entries: deque[_Entry] = deque()
         self._offset = 0
+        # the newest pong that waits untouched, and whether buffers() has handed it out
         self._pong: _Entry | None = None
+        self._lent = False
         self.size = 0
         self.pushed = 0
 
@@ -40,7 +42,7 @@ class Outbox:
         return self.pushed - self.size
 
     def push(self, *buffers: bytes, mark: Any = None) -> None:
-        """Add buffers that are written one after the other; empty ones are left out."""
+        """Add buffers that are written one after the other; the mark belongs to the last."""
         last = len(buffers) - 1
         for index, buffer in enumerate(buffers):
             self._entries.append(_Entry(buffer, mark if index == last else None))
@@ -52,8 +54,9 @@ class Outbox:
         RFC 6455 §5.5.3 allows to answer only the newest ping, so that a flood
         of pings costs no memory.
         """
-        if self._pong is None:
+        if self._pong is None or self._lent:
             self._pong = _Entry(pong, None)
+            self._lent = False
             self._entries.append(self._pong)
             self._grow(len(pong))
         else:
@@ -67,14 +70,14 @@ class Outbox:
     def buffers(self, limit: int = 256 * 1024) -> list[bytes | memoryview]:
         """Return what to write next: about ``limit`` bytes, in at most 64 buffers.
 
-        What was returned is no longer replaced; report what was written of it
-        to :meth:`advance`.
+        Report what was written of it to :meth:`advance`, even if that is
+        nothing: a pong that was returned is not replaced before.
         """
         found: list[bytes | memoryview] = []
         total = 0
         for entry in self._entries:
             if entry is self._pong:
-                self._pong = None
+                self._lent = True
             buffer: bytes | memoryview = entry.buffer
             if not found and self._offset:
                 buffer = memoryview(buffer)[self._offset :]
@@ -103,11 +106,14 @@ class Outbox:
             if entry.mark is not None:
                 marks.append(entry.mark)
         self._offset = count
+        self._lent = False
+        if count and entries[0] is self._pong:
+            self._pong = None
         return marks
 
     def take(self) -> bytes:
         """Remove and return everything."""
-        data = b"".join(self._entries[i].buffer for i in range(len(self._entries)))
+        data = b"".join(entry.buffer for entry in self._entries)
         data = data[self._offset :]
         self.advance(self.size)
         return data
@@ -120,5 +126,6 @@ class Outbox:
         """Forget everything, as :meth:`marks` must have been asked for before."""
         self._entries.clear()
         self._pong = None
+        self._lent = False
         self.pushed -= self.size
         self.size = self._offset = 0
