@@ -57,6 +57,7 @@ class FrameParser:
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; call :meth:`next_frame` next."""
+        self._compact()
         self._buffer += data
 
     def next_frame(self) -> Frame | None:

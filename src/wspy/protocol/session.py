@@ -115,7 +115,8 @@ class Session:
     @property
     def is_receiving(self) -> bool:
         """Whether a message or frame has begun to arrive and not ended."""
-        return self._incoming.in_message or self._parser.buffered > 0
+        parser = self._parser
+        return self._incoming.in_message or parser.buffered > 0 or parser.partial is not None
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; ask for :meth:`events` next."""
