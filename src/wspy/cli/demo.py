@@ -18,8 +18,6 @@ from typing import Any
 
 import wspy
 
-_ADDRESS_HINT = "choose another --host or --port (0 is any free port)"
-
 
 class EchoServer(wspy.AsyncServer):
     """Sends each message back; answers plain HTTP with the page."""
@@ -55,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
                 context = _tls_context(arguments.certfile, arguments.keyfile, host)
                 _serve(stack, "https", (host, tls_port), context)
         except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
-            print(f"cannot serve on {host} port {port}: {error}", file=sys.stderr)
+            print(f"cannot serve at {host} port {port}: {error}", file=sys.stderr)
             return 1
         print("Ctrl-C ends it.", flush=True)
         _wait_for_signal()
@@ -107,20 +105,22 @@ def _make_certificate(folder: Path, host: str) -> tuple[str, str]:
     if openssl is None:
         raise RuntimeError("no openssl program to make a certificate; give --certfile")
     certfile, keyfile = str(folder / "certificate.pem"), str(folder / "key.pem")
-    names = ["DNS:localhost", "IP:127.0.0.1", "IP:::1", _alternative_name(host)]
     command = [openssl, "req", "-x509", "-nodes", "-newkey", "ec", "-days", "7"]
     command += ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=wspy demo"]
-    command += ["-addext", f"subjectAltName={','.join(dict.fromkeys(names))}"]
+    command += ["-addext", f"subjectAltName={','.join(alternative_names(host))}"]
     command += ["-keyout", keyfile, "-out", certfile]
     subprocess.run(command, check=True, capture_output=True)
     return certfile, keyfile
 
 
-def _alternative_name(host: str) -> str:
+def alternative_names(host: str) -> list[str]:
+    """Return what a certificate for this host has to name, in openssl's notation."""
+    names = ["DNS:localhost", "IP:127.0.0.1", "IP:::1"]
     try:
-        return f"IP:{ipaddress.ip_address(host)}"
+        names.append(f"IP:{ipaddress.ip_address(host)}")
     except ValueError:
-        return f"DNS:{host or 'localhost'}"
+        names.append(f"DNS:{host or 'localhost'}")
+    return list(dict.fromkeys(names))
 
 
 def _wait_for_signal() -> None:
