@@ -34,7 +34,8 @@ def pack_close(code: int | None, reason: str = "") -> bytes:
     """Build the payload of a close frame (RFC 6455 §5.5.1).
 
     :param code: a code that may travel, or None for an empty payload.
-    :param reason: cut between characters to 123 bytes of UTF-8.
+    :param reason: cut between characters to 123 bytes of UTF-8; what UTF-8
+        cannot express becomes ``?``.
     :raises ValueError: if the code must not be sent, or a reason has no code.
     """
     if code is None or code == CLOSE_NO_STATUS:
@@ -47,7 +48,7 @@ def pack_close(code: int | None, reason: str = "") -> bytes:
             f"close code {code} must not be sent; use 1000-1003, 1007-1014 or 3000-4999"
         )
     # errors="ignore" drops the character that the cut went through
-    text = reason.encode("utf-8")[:MAX_REASON].decode("utf-8", "ignore")
+    text = reason.encode("utf-8", "replace")[:MAX_REASON].decode("utf-8", "ignore")
     return code.to_bytes(2, "big") + text.encode("utf-8")
 
 

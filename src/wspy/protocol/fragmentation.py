@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InvalidState, PayloadTooBig, ProtocolError
-from .frame import Frame, Header
+from .frame import ControlFrame, Frame, Header
 from .limits import Limits
 from .message import Message
-from .opcodes import OPCODE_CONTINUATION, OPCODE_NAMES, OPCODE_TEXT, is_control
-from .stream import FrameStream, Hook
+from .opcodes import (
+    OPCODE_BINARY,
+    OPCODE_CONTINUATION,
+    OPCODE_NAMES,
+    OPCODE_TEXT,
+    is_control,
+)
+from .stream import FrameStream
 from .utf8 import Utf8Validator
 
 
@@ -138,49 +144,63 @@ class Fragmenter:
         self._frames = frames
         # the message that is sent in parts: its opcode, and the parts that wait for its end
         self._opcode: int | None = None
+        self._compress = True
         self._parts: list[bytes] = []
 
     def send(self, message: Message, fragment_size: int | None, compress: bool, mark: Any) -> None:
         """Send a whole message; the arguments are those of ``Session.send``."""
-        self._check_opcode(None)
-        self._send_whole(Frame(message.opcode, message.payload), fragment_size, compress, mark)
+        opcode = message.opcode
+        self._check_opcode(opcode)
+        if self._opcode is not None:
+            raise self._inside()
+        kind = ControlFrame if is_control(opcode) else Frame
+        self._send(kind(opcode, message.payload), fragment_size, compress, mark)
 
     def send_part(self, opcode: int, data: bytes, final: bool, compress: bool, mark: Any) -> None:
         """Send a part of a message; the arguments are those of ``Session.send_part``."""
         self._check_opcode(opcode)
+        # RFC 6455 §5.5
+        if is_control(opcode):
+            raise ValueError(f"opcode {opcode:#x} is a control frame's, which has no parts")
+        if self._opcode not in (None, opcode):
+            raise self._inside()
         first = self._opcode is None
-        self._opcode = None if final else opcode
-        hooks = self._hooks(compress)
-        if not all(hook.streaming for hook in hooks):
-            self._parts.append(data)
-            if final:
-                data = b"".join(self._parts)
-                self._parts.clear()
-                self._send_whole(Frame(opcode, data), None, compress, mark)
-            return
-        frame = Frame(opcode if first else OPCODE_CONTINUATION, data, final=final)
-        for hook in hooks:
-            frame = hook.onsend(frame)
-        self._frames.send_frame(frame, compress=compress, mark=mark)
+        if first:
+            self._compress = compress
+        if self._is_streamed():
+            part = Frame(opcode if first else OPCODE_CONTINUATION, data, final=final)
+            self._send(part, None, self._compress, mark)
+            self._opcode = None if final else opcode
+        else:
+            self._collect(opcode, data, final, mark)
 
-    def _send_whole(
-        self, frame: Frame, fragment_size: int | None, compress: bool, mark: Any
-    ) -> None:
-        for hook in self._hooks(compress):
-            frame = hook.onsend(frame)
+    def _is_streamed(self) -> bool:
+        hooks = self._frames.message_hooks
+        return all(hook.streaming or (hook.optional and not self._compress) for hook in hooks)
+
+    def _collect(self, opcode: int, data: bytes, final: bool, mark: Any) -> None:
+        self._parts.append(data)
+        self._opcode = None if final else opcode
+        if final:
+            whole = Frame(opcode, b"".join(self._parts))
+            self._parts.clear()
+            self._send(whole, None, self._compress, mark)
+
+    def _send(self, frame: Frame, fragment_size: int | None, compress: bool, mark: Any) -> None:
+        frames = self._frames
+        frame = frames.apply(frames.message_hooks, frame, compress)
         if fragment_size is None:
-            self._frames.send_frame(frame, compress=compress, mark=mark)
+            frames.send_frame(frame, compress=compress, mark=mark)
             return
         # RFC 6455 §5.4
         for part in frame.fragment(fragment_size):
-            last = mark if part.final else None
-            self._frames.send_frame(part, compress=compress, mark=last)
+            frames.send_frame(part, compress=compress, mark=mark if part.final else None)
 
-    def _hooks(self, compress: bool) -> list[Hook]:
-        hooks = self._frames.message_hooks
-        return hooks if compress else [hook for hook in hooks if not hook.optional]
+    def _check_opcode(self, opcode: int) -> None:
+        # RFC 6455 §5.6, §5.8: text, binary, or what an extension in use defines
+        if opcode not in (OPCODE_TEXT, OPCODE_BINARY) and opcode not in self._frames.claimed:
+            raise ValueError(f"opcode {opcode:#x} is not one of a message")
 
-    def _check_opcode(self, opcode: int | None) -> None:
+    def _inside(self) -> InvalidState:
         # RFC 6455 §5.4: fragments of one message are not interleaved with those of another
-        if self._opcode is not None and self._opcode != opcode:
-            raise InvalidState("finish the fragmented message first: send its last part")
+        return InvalidState("finish the fragmented message first: send its last part")

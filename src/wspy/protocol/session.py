@@ -32,6 +32,7 @@ from ..errors import (
 from .close import (
     CLOSE_NORMAL,
     CLOSE_UNABLE,
+    may_travel,
     pack_close,
     unpack_close,
 )
@@ -192,7 +193,7 @@ class Session:
         if opcode == OPCODE_CLOSE:
             return self._receive_close(frame.payload)
         if opcode > OPCODE_CLOSE:
-            return make_message(opcode, frame.payload)
+            return self._message(frame)
         whole = self._incoming.add(frame, self.frames.wire_size)
         return None if whole is None else self._message(whole)
 
@@ -235,6 +236,7 @@ class Session:
         :param mark: the outbox returns it once the message was written.
         :raises SocketClosed: if a close frame was sent or received.
         :raises InvalidState: inside a fragmented message.
+        :raises ValueError: for an opcode that is not one of a message.
         """
         message = to_message(message)
         self._check_sendable()
@@ -261,10 +263,11 @@ class Session:
 
         :param opcode: that of the message, the same for each of its parts.
         :param final: whether it is the last part.
-        :param compress: the same for all parts of one message.
+        :param compress: False leaves out optional extensions; the first part decides.
         :raises SocketClosed: if a close frame was sent or received; the
             message then never ends.
         :raises InvalidState: inside a message of another opcode.
+        :raises ValueError: for an opcode that is not one of a message.
         """
         self._check_sendable()
         self._outgoing.send_part(opcode, to_bytes(payload), final, compress, mark)
@@ -312,16 +315,15 @@ class Session:
         :param error: why; its text is the close reason.
         :param code: the close code; by default the error's own, or 1011.
         :param cause: as in ``SocketClosed``.
+        :raises ValueError: for a code that must not be sent.
         """
         if self.state is State.CLOSED:
             return
         if self.sent is None:
-            self.cause = cause or _cause(error)
-            if code is None:
-                code = error.code if isinstance(error, ProtocolError) else CLOSE_UNABLE
             # what failed inside of a handler or extension is not the peer's business
             reason = str(error) if isinstance(error, WebSocketError) else ""
-            self._push_close(code, reason)
+            self._push_close(_code(error) if code is None else code, reason)
+            self.cause = cause or _cause(error)
         self.state = State.CLOSED
         self._detail = str(error) or type(error).__name__
         self.error = error if isinstance(error, WebSocketError) else self._wrap(error)
@@ -357,6 +359,12 @@ class Session:
         Drivers that write in pieces use :attr:`outbox` instead.
         """
         return self.outbox.take()
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, ProtocolError) and may_travel(error.code):
+        return error.code
+    return CLOSE_UNABLE
 
 
 def _cause(error: Exception) -> str:

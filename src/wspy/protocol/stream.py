@@ -66,12 +66,12 @@ class FrameStream:
         self._frame_hooks = [hook for hook in extensions if not hook.before_fragmentation]
         self.message_hooks = [hook for hook in extensions if hook.before_fragmentation]
         self._undo = self._frame_hooks[::-1] + _streaming_tail(self.message_hooks)
-        self._claimed = frozenset(code for hook in extensions for code in hook.opcodes)
+        self.claimed = frozenset(code for hook in extensions for code in hook.opcodes)
         self.parser = FrameParser(
             role,
             rsv_first=_claimed_rsv(self.message_hooks),
             rsv_any=_claimed_rsv(self._frame_hooks),
-            opcodes=self._claimed,
+            opcodes=self.claimed,
         )
         self.wire_size = 0
 
@@ -97,8 +97,6 @@ class FrameStream:
         """
         while (frame := self.parser.next_frame()) is not None:
             self.wire_size = len(frame.payload)
-            if not self._undo or not self._is_hooked(frame):
-                return frame
             changed = self.undo(self._undo, frame, budget)
             if changed is not None:
                 return changed
@@ -108,6 +106,8 @@ class FrameStream:
         """Let the hooks undo, in this order, what the peer's instances did to a frame."""
         limit = self.limits.max_message
         for hook in hooks:
+            if not _concerns(hook, frame):
+                continue
             hook.limit = limit
             hook.budget = limit if budget is None else budget
             changed = hook.onrecv(frame)
@@ -116,8 +116,12 @@ class FrameStream:
             frame = changed
         return frame
 
-    def _is_hooked(self, frame: Frame) -> bool:
-        return not is_control(frame.opcode) or frame.opcode in self._claimed
+    def apply(self, hooks: Sequence[Hook], frame: Frame, compress: bool) -> Frame:
+        """Let the hooks change, in this order, a frame to send; ``compress`` admits optional ones."""
+        for hook in hooks:
+            if (compress or not hook.optional) and _concerns(hook, frame):
+                frame = hook.onsend(frame)
+        return frame
 
     def send_frame(self, frame: Frame, *, compress: bool = True, mark: Any = None) -> None:
         """Queue a frame; the role decides about masking unless the frame does.
@@ -125,11 +129,7 @@ class FrameStream:
         :param compress: False leaves out instances that are optional.
         :param mark: returned by the outbox once the frame was written.
         """
-        if self._frame_hooks and self._is_hooked(frame):
-            for hook in self._frame_hooks:
-                if compress or not hook.optional:
-                    frame = hook.onsend(frame)
-        self._push(frame, mark)
+        self._push(self.apply(self._frame_hooks, frame, compress), mark)
 
     def send_pong(self, frame: Frame) -> None:
         """Queue a pong in place of an older one that still waits (RFC 6455 §5.5.3)."""
@@ -151,6 +151,11 @@ class FrameStream:
         """Free what the extensions hold; call it when the connection is over."""
         for hook in self.extensions:
             hook.close()
+
+
+def _concerns(hook: Hook, frame: Frame) -> bool:
+    """Whether the hook sees the frame: all data frames, but only its own control frames."""
+    return not is_control(frame.opcode) or frame.opcode in hook.opcodes
 
 
 def _claimed_rsv(hooks: Sequence[Hook]) -> int:
