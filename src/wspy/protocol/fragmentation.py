@@ -81,15 +81,7 @@ class Reassembler:
                 limit=self._limits.max_fragments,
                 argument="max_fragments",
             )
-        self._check_size(header.length, self._wire)
-
-    def _check_size(self, more: int, have: int) -> None:
-        # RFC 6455 §10.4: compared so that no sum can overflow
-        limit = self._limits.max_message
-        if more > limit - have:
-            raise PayloadTooBig(
-                f"a message of at least {have + more:,} bytes", limit=limit, argument="max_message"
-            )
+        self._limits.check_message(header.length, self._wire)
 
     def check_partial(self, opcode: int, payload: bytearray) -> None:
         """Check what has arrived of a text frame that no extension changes.
@@ -114,7 +106,7 @@ class Reassembler:
         :raises ProtocolError: 1007 for text that is not UTF-8.
         :raises PayloadTooBig: if the message became too big.
         """
-        self._check_size(len(frame.payload), len(self._payload))
+        self._limits.check_message(len(frame.payload), len(self._payload))
         if self._first is None and frame.final:
             self._text = None
             self._seen = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from ..errors import PayloadTooBig
+
 ON_FULL = ("close", "drop", "raise")
 
 
@@ -54,6 +56,19 @@ class Limits:
                 _check_time(field.name, value, optional=field.name != "close_timeout")
             elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ValueError(f"{field.name} must be an int of 0 or more, not {value!r}")
+
+    def check_message(self, more: int, have: int = 0) -> None:
+        """Refuse a message of which ``have`` bytes are here and ``more`` are announced.
+
+        :raises PayloadTooBig: if that is over ``max_message``.
+        """
+        # RFC 6455 §10.4: compared so that no sum can overflow
+        if more > self.max_message - have:
+            raise PayloadTooBig(
+                f"a message of at least {have + more:,} bytes",
+                limit=self.max_message,
+                argument="max_message",
+            )
 
 
 def _check_time(name: str, value: object, *, optional: bool) -> None:

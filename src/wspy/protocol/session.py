@@ -110,6 +110,15 @@ class Session:
         self._eof = False
         self._pending: deque[Event] = deque()
         self._outgoing = Fragmenter(self.frames)
+        self._take_over()
+
+    def _take_over(self) -> None:
+        """Judge the frame that was arriving when this session got its stream."""
+        if self._parser.partial is not None:
+            try:
+                self._check_header(self._parser.partial[0])
+            except ProtocolError as error:
+                self.fail(error)
 
     # receiving
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from .frame import Frame
+from .frame import Frame, Header
 from .limits import DEFAULT_LIMITS, Limits
 from .masking import new_masking_key
 from .opcodes import is_control
@@ -72,6 +72,7 @@ class FrameStream:
             rsv_first=_claimed_rsv(self.message_hooks),
             rsv_any=_claimed_rsv(self._frame_hooks),
             opcodes=self.claimed,
+            check=self._check_header,
         )
         self.wire_size = 0
 
@@ -79,6 +80,10 @@ class FrameStream:
     def whole_hooks(self) -> list[Hook]:
         """The instances that undo their work on whole messages only, in that order."""
         return [hook for hook in self.message_hooks[::-1] if hook not in self._undo]
+
+    def _check_header(self, header: Header) -> None:
+        # a session replaces this check by its own, which counts whole messages
+        self.limits.check_message(header.length)
 
     def is_plain(self, rsv: int) -> bool:
         """Whether no extension changes a frame with these RSV bits."""
@@ -94,6 +99,7 @@ class FrameStream:
         :param budget: the most bytes that its payload may have then; by
             default ``max_message``.
         :raises ProtocolError: if the peer broke a rule.
+        :raises PayloadTooBig: for a frame over ``max_message``.
         """
         while (frame := self.parser.next_frame()) is not None:
             self.wire_size = len(frame.payload)
