@@ -37,7 +37,8 @@ class Frame:
 
     :param opcode: 0 to 15, for example ``OPCODE_TEXT``.
     :param payload: ``str`` (sent as UTF-8) or bytes-like, unmasked.
-    :param masking_key: 4 bytes to mask with; empty for a fresh random key.
+    :param masking_key: 4 bytes to mask with; empty for a fresh random key. A
+        connection makes a fresh one for each frame unless ``mask`` is True.
     :param mask: whether to mask; None (the default) means "as the role of
         the sender demands", and alone "if there is a masking key".
     :param final: the FIN bit.
@@ -110,7 +111,7 @@ class Frame:
         """
         if size < 1:
             raise ValueError(f"fragment size must be at least 1 byte, not {size!r}")
-        mask = self.mask if mask is None else mask
+        mask = (self.masked or self.mask) if mask is None else mask
         starts = range(0, len(self.payload), size) or range(1)
         frames = [
             Frame(OPCODE_CONTINUATION, self.payload[at : at + size], mask=mask, final=False)
@@ -277,7 +278,8 @@ def make_frame(header: Header, payload: bytes) -> Frame:
     frame.opcode = header.opcode
     frame.payload = payload
     frame.masking_key = header.key
-    frame.mask = header.masked
+    # what is sent on is masked as the sender's role demands, not as it came
+    frame.mask = None
     frame.final = header.final
     frame.rsv1 = header.rsv & RSV1 != 0
     frame.rsv2 = header.rsv & RSV2 != 0

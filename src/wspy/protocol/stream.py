@@ -149,9 +149,11 @@ class FrameStream:
             self.outbox.push(header, payload, mark=mark)
 
     def _pack(self, frame: Frame) -> tuple[bytes, bytes]:
-        # RFC 6455 §5.3: a fresh key for each frame
         masks = self.role.masks if frame.mask is None else frame.mask
-        return frame.pack_parts((frame.masking_key or self._new_key()) if masks else b"")
+        if not masks:
+            return frame.pack_parts(b"")
+        # RFC 6455 §5.3: a fresh key for each frame, also for one that came with another's key
+        return frame.pack_parts((frame.mask and frame.masking_key) or self._new_key())
 
     def close(self) -> None:
         """Free what the extensions hold; call it when the connection is over."""
