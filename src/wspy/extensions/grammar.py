@@ -19,9 +19,7 @@ _QUOTED = rf'"(?:{_QDTEXT}|{_QUOTED_PAIR})*"'
 QUOTED = re.compile(_QUOTED)
 
 _ESCAPE = re.compile(r"\\(.)")
-_ITEMS = {
-    separator: re.compile(rf'(?:[^"{separator}]|{_QUOTED})*') for separator in (",", ";")
-}
+_ITEMS = {separator: re.compile(rf'(?:[^"{separator}]|{_QUOTED})*') for separator in (",", ";")}
 
 # RFC 9110 §5.6.3
 _OWS = " \t"
@@ -106,4 +104,4 @@ def _split(value: str, separator: str) -> list[str]:
         if at > len(value):
             return items
         if value[at - 1] != separator:
-            raise ValueError(f"a quoted string does not end: {value[at - 1:][:40]!r}")
+            raise ValueError(f"a quoted string does not end: {value[at - 1 :][:40]!r}")

@@ -1,0 +1,259 @@
+"""What both DEFLATE extensions share: contexts, budgets and options (RFC 7692 §7.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import PayloadTooBig, ProtocolError
+from ..protocol.frame import Frame
+from . import backend
+from .base import Extension
+
+TAIL = b"\x00\x00\xff\xff"
+EMPTY_BLOCK = b"\x00"
+
+# The most output of one step, and the most input: a decompressor copies the input it
+# has not used at each step, so that long input would cost quadratic time.
+STEP = 64 * 1024
+SLICE = 16 * 1024
+
+DEFAULTS = {
+    "level": 6,
+    # 7 compresses as well as zlib's 8 and as fast, in 64 KiB less
+    "mem_level": 7,
+    "compression_threshold": 20,
+}
+
+
+def check_range(option: str, value: object, low: int, high: int | None = None) -> None:
+    """Check an option or parameter.
+
+    :raises ValueError: unless the value is an int from low to high.
+    """
+    if type(value) is not int or value < low or (high is not None and value > high):
+        upto = f"{low} or more" if high is None else f"{low} to {high}"
+        raise ValueError(f"{option} must be {upto}, not {value!r}")
+
+
+def check_window_bits(params: dict[str, Any]) -> dict[str, Any]:
+    """Check the parameters that are window sizes, and return all.
+
+    :raises ValueError: unless they are 8 to 15.
+    """
+    for param, value in params.items():
+        # RFC 7692 §7.1.2.1, §7.1.2.2
+        if param.endswith("max_window_bits"):
+            check_range(param, value, backend.MIN_WINDOW_BITS, backend.MAX_WINDOW_BITS)
+    return params
+
+
+def check_options(options: dict[str, Any]) -> None:
+    """Check the options of an extension.
+
+    :raises ValueError: for a value that the option cannot have.
+    """
+    check_window_bits(options)
+    check_range("level", options["level"], 0, 9)
+    check_range("mem_level", options["mem_level"], 1, 9)
+    check_range("compression_threshold", options["compression_threshold"], 0)
+    for option, value in options.items():
+        if option.endswith("no_context_takeover") and not isinstance(value, bool):
+            raise ValueError(f"{option} must be True or False, not {value!r}")
+
+
+class Deflater:
+    """Compresses what one end sends.
+
+    :param takeover: whether the context lives on after the end of a message.
+    """
+
+    __slots__ = ("window_bits", "takeover", "_level", "_mem_level", "_context")
+
+    def __init__(self, window_bits: int, takeover: bool, level: int, mem_level: int) -> None:
+        self.window_bits = window_bits
+        self.takeover = takeover
+        self._level = level
+        self._mem_level = mem_level
+        self._context: backend.Compressor | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether there is a context, which takes memory."""
+        return self._context is not None
+
+    def deflate(self, data: bytes, *, end: bool) -> bytes:
+        """Return the data compressed and flushed.
+
+        :param end: whether it is the last of its message.
+        """
+        if self._context is None:
+            self._context = backend.new_compressor(self.window_bits, self._level, self._mem_level)
+        out = self._context.compress(data) + self._context.flush(backend.SYNC_FLUSH)
+        if not end:
+            return out
+        # RFC 7692 §7.1.1
+        if not self.takeover:
+            self._context = None
+        # RFC 7692 §7.2.1: the tail is left out; §7.2.3.6: a message with nothing more to flush
+        return out.removesuffix(TAIL) or EMPTY_BLOCK
+
+    def close(self) -> None:
+        """Free the context."""
+        self._context = None
+
+
+class _Output:
+    """What was inflated at one call, within a budget."""
+
+    __slots__ = ("_budget", "_limit", "_size", "_chunks")
+
+    def __init__(self, budget: int | None, limit: int | None) -> None:
+        self._budget = budget
+        self._limit = limit
+        self._size = 0
+        self._chunks: list[bytes] = []
+
+    @property
+    def room(self) -> int:
+        """The most bytes to ask for: one more than allowed, at least."""
+        return STEP if self._budget is None else min(STEP, self._budget - self._size + 1)
+
+    def add(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        # RFC 6455 §10.4
+        if self._budget is not None and self._size > self._budget:
+            self._chunks.clear()
+            limit = self._budget if self._limit is None else self._limit
+            raise PayloadTooBig("an inflated message", limit=limit, argument="max_message")
+        self._chunks.append(chunk)
+
+    def join(self) -> bytes:
+        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+
+
+class Inflater:
+    """Decompresses what the other end sent.
+
+    :param takeover: whether the context lives on after the end of a message.
+    """
+
+    __slots__ = ("window_bits", "takeover", "_context", "_begun")
+
+    def __init__(self, window_bits: int, takeover: bool) -> None:
+        self.window_bits = window_bits
+        self.takeover = takeover
+        self._context: backend.Decompressor | None = None
+        # whether the message has any payload so far
+        self._begun = False
+
+    @property
+    def active(self) -> bool:
+        """Whether there is a context, which takes memory."""
+        return self._context is not None
+
+    def inflate(
+        self, data: bytes, *, end: bool, budget: int | None = None, limit: int | None = None
+    ) -> bytes:
+        """Return the data decompressed, as far as it goes.
+
+        :param end: whether it is the last of its message.
+        :param budget: the most bytes to return; None for no limit.
+        :param limit: what the error is to name as the limit; the budget by default.
+        :raises PayloadTooBig: as soon as there are more bytes.
+        :raises ProtocolError: 1007 for what is not DEFLATE.
+        """
+        output = _Output(budget, limit)
+        view = memoryview(data)
+        try:
+            for at in range(0, len(data), SLICE):
+                self._feed(view[at : at + SLICE], output)
+            self._begun = self._begun or bool(data)
+            if end:
+                self._end(output)
+        except backend.Error as error:
+            # RFC 7692 §7.2.2
+            raise ProtocolError(
+                f"compressed data is invalid: {error}", section="RFC 7692 §7.2.2", code=1007
+            ) from None
+        return output.join()
+
+    def _end(self, output: _Output) -> None:
+        # RFC 7692 §7.2.2: the tail is put back. Without any octet of payload, or right after
+        # a block with BFINAL set, it would be no end but the beginning of a block.
+        if self._begun and self._context is not None:
+            self._feed(TAIL, output)
+        self._begun = False
+        # RFC 7692 §7.1.1
+        if not self.takeover:
+            self._context = None
+
+    def _feed(self, data: bytes | memoryview, output: _Output) -> None:
+        more = True
+        while more:
+            context = self._context
+            if context is None:
+                context = self._context = backend.new_decompressor(self.window_bits)
+            room = output.room
+            chunk = context.decompress(data, room)
+            output.add(chunk)
+            # RFC 7692 §7.2.3.4: a block with BFINAL set ends a stream; another one may follow
+            if context.eof:
+                data = context.unused_data
+                self._context = None
+                more = bool(data)
+            else:
+                data = context.unconsumed_tail
+                # a full step may have left output inside of the decompressor
+                more = bool(data) or len(chunk) == room
+
+    def close(self) -> None:
+        """Free the context."""
+        self._context = None
+
+
+class DeflateInstance(Extension.Instance):
+    """What the instances of both extensions share; they call :meth:`set_up` first."""
+
+    optional = True
+
+    level: int
+    mem_level: int
+    compression_threshold: int
+
+    def set_up(
+        self,
+        *,
+        send_window_bits: int,
+        send_takeover: bool,
+        receive_window_bits: int,
+        receive_takeover: bool,
+    ) -> None:
+        """Prepare both directions; contexts are made when they are needed first."""
+        self.deflater = Deflater(send_window_bits, send_takeover, self.level, self.mem_level)
+        self.inflater = Inflater(receive_window_bits, receive_takeover)
+
+    def deflate(self, frame: Frame, *, rsv1: bool, end: bool) -> Frame:
+        """Return the frame with its payload compressed."""
+        return Frame(
+            frame.opcode,
+            self.deflater.deflate(frame.payload, end=end),
+            frame.masking_key,
+            frame.mask,
+            frame.final,
+            rsv1,
+            frame.rsv2,
+            frame.rsv3,
+        )
+
+    def inflate(self, frame: Frame, *, end: bool) -> Frame:
+        """Decompress the frame's payload, within the budget, and clear RSV1."""
+        frame.payload = self.inflater.inflate(
+            frame.payload, end=end, budget=self.budget, limit=self.limit
+        )
+        frame.rsv1 = False
+        return frame
+
+    def close(self) -> None:
+        """Free both contexts."""
+        self.deflater.close()
+        self.inflater.close()
