@@ -111,10 +111,18 @@ class Frame:
         """
         if size < 1:
             raise ValueError(f"fragment size must be at least 1 byte, not {size!r}")
-        mask = (self.masked or self.mask) if mask is None else mask
+        mask = self.mask if mask is None else mask
         starts = range(0, len(self.payload), size) or range(1)
+        # RFC 6455 §5.3: where this frame's key alone asks for masking, each fragment has its own
+        keyed = mask is None and self.masked
         frames = [
-            Frame(OPCODE_CONTINUATION, self.payload[at : at + size], mask=mask, final=False)
+            Frame(
+                OPCODE_CONTINUATION,
+                self.payload[at : at + size],
+                masking_key=new_masking_key() if keyed else b"",
+                mask=mask,
+                final=False,
+            )
             for at in starts
         ]
         first, last = frames[0], frames[-1]

@@ -123,7 +123,10 @@ class FrameStream:
         return frame
 
     def apply(self, hooks: Sequence[Hook], frame: Frame, compress: bool) -> Frame:
-        """Let the hooks change, in this order, a frame to send; ``compress`` admits optional ones."""
+        """Let the hooks change, in this order, a frame that is to be sent.
+
+        :param compress: False leaves out hooks that are optional.
+        """
         for hook in hooks:
             if (compress or not hook.optional) and _concerns(hook, frame):
                 frame = hook.onsend(frame)
