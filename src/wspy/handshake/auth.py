@@ -285,7 +285,7 @@ class UserHashes:
 
 
 class Nonces:
-    """Issues nonces that prove their own age, and counts their uses (RFC 7616 §3.3, §5.12).
+    """Issues nonces that prove their own age, and counts their uses (RFC 7616 §3.3, §5.5).
 
     A nonce is its time of issue, random bytes and a signature, so that
     nothing is stored before a client proved that it knows a password. Each

@@ -158,7 +158,9 @@ class ClientHandshake:
             if value:
                 headers.add(name, value)
         for name, value in Headers(options.headers).items():
-            headers.add(name, value)
+            # an answer to a challenge replaces what the caller had put there
+            if name.lower() != "authorization" or not self._attempt.authorization:
+                headers.add(name, value)
         return Request("GET", self.uri.target, headers=headers, secure=self.uri.secure)
 
     def receive_data(self, data: bytes) -> None:

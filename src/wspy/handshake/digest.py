@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ ALGORITHMS: dict[str, Callable[[bytes], Any]] = {
     "SHA-256": hashlib.sha256,
     "MD5": partial(hashlib.md5, usedforsecurity=False),
 }
+
+_TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 
 
 class Challenge(NamedTuple):
@@ -34,11 +37,12 @@ def parse_challenges(value: str) -> list[Challenge]:
     """
     found: list[Challenge] = []
     for element in split_list(value):
-        scheme, space, rest = element.partition(" ")
+        scheme, _, rest = element.partition(" ")
         rest = rest.lstrip(" ")
-        if is_token(scheme) and (not space or not rest.startswith("=")) and "=" not in scheme:
+        if is_token(scheme) and not rest.startswith("="):
             found.append(Challenge(scheme.lower(), {}))
-            element = rest
+            # RFC 9110 §11.2: token68 has no name; no scheme of ours uses it here
+            element = "" if _TOKEN68.fullmatch(rest) else rest
         if not found:
             raise ValueError(f"expected an authentication scheme, not {element[:40]!r}")
         if element:
@@ -58,7 +62,6 @@ def parse_params(text: str) -> dict[str, str]:
 
 
 def _add_param(params: dict[str, str], element: str) -> None:
-    # RFC 9110 §11.2: token68 has no name; only Basic's credentials use it, and not here
     name, value = parse_param(element)
     # RFC 9110 §11.2: a name occurs once in a challenge
     if value is None or name.lower() in params:

@@ -94,12 +94,12 @@ def is_valid_host(value: str) -> bool:
 def normal_origin(text: str) -> str:
     """Return an origin in the form that is compared (RFC 6454 §4, §5).
 
-    Case and a default port make no difference; what is no scheme, host and
-    port (``null``) stands for itself.
+    Case and a default port make no difference. ``null`` stands for itself,
+    and anything else that is no scheme, host and port becomes empty.
     """
     match = _ORIGIN.fullmatch(text)
     if match is None:
-        return text.lower()
+        return text if text == "null" else ""
     scheme, host, port = match.group(1).lower(), match.group(2).lower(), match.group(3)
     number = int(port) if port else DEFAULT_PORTS.get(scheme, 0)
     return f"{scheme}://{host}:{number}"

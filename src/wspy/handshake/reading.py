@@ -123,6 +123,9 @@ class HeadReader:
     def _bad_byte(self, byte: int, at: int) -> HeadError:
         if byte == _TLS_HANDSHAKE and at == 0:
             return HeadError(400, "this is TLS, not HTTP: the peer wants wss where ws is spoken")
+        # RFC 3986 §2: a target is ASCII
+        if byte >= 0x80 and at > self._line_at:
+            return HeadError(400, f"byte 0x{byte:02x} in the request line: percent-encode it")
         # policy: RFC 9112 §2.2 lets a recipient take a bare LF for the end of a line
         if byte == 0x0A:
             return HeadError(400, "LF without CR in the head")

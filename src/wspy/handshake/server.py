@@ -70,7 +70,7 @@ class ServerOptions:
         for name, check in (
             ("protocols", check_subprotocol),
             ("trusted_origins", check_trusted_origin),
-            ("locations", encode_target),
+            ("locations", _location),
         ):
             object.__setattr__(self, name, string_tuple(name, getattr(self, name), check))
         object.__setattr__(self, "extensions", extension_tuple(self.extensions))
@@ -80,6 +80,12 @@ class ServerOptions:
             value = getattr(self, name)
             if value is not None and not callable(value):
                 raise TypeError(f"{name} must be callable or None, not {value!r}")
+
+
+def _location(text: str) -> str:
+    if "?" in text:
+        raise ValueError(f"expected a path without a query, not {text!r}")
+    return encode_target(text)
 
 
 def refusal(status: int, why: str, headers: HeaderItems = ()) -> HandshakeError:
