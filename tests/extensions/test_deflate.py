@@ -1,0 +1,330 @@
+"""Contexts and budgets: what goes in and out of DEFLATE (RFC 7692 §7.2, RFC 6455 §10.4)."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wspy.errors import PayloadTooBig, ProtocolError
+from wspy.extensions import backend
+from wspy.extensions.deflate import EMPTY_BLOCK, SLICE, STEP, TAIL, Deflater, Inflater
+
+HELLO = bytes.fromhex("f248cdc9c90700")
+
+
+def noise(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+def deflater(bits: int = 15, takeover: bool = True) -> Deflater:
+    return Deflater(bits, takeover, 6, 7)
+
+
+def active(*halves: Deflater | Inflater) -> list[bool]:
+    return [half.active for half in halves]
+
+
+def compressed(data: bytes, mode: int = zlib.Z_SYNC_FLUSH) -> bytes:
+    context = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return context.compress(data) + context.flush(mode)
+
+
+# The examples of RFC 7692 §7.2.3
+
+
+def test_one_block() -> None:
+    # RFC 7692 §7.2.3.1
+    assert deflater().deflate(b"Hello", end=True) == HELLO
+    assert Inflater(15, True).inflate(HELLO, end=True) == b"Hello"
+    inflater = Inflater(15, True)
+    assert inflater.inflate(HELLO[:3], end=False) + inflater.inflate(HELLO[3:], end=True) == (
+        b"Hello"
+    )
+
+
+def test_sharing_the_window() -> None:
+    # RFC 7692 §7.2.3.2
+    sender, receiver = deflater(), Inflater(15, True)
+    assert receiver.inflate(sender.deflate(b"Hello", end=True), end=True) == b"Hello"
+    second = sender.deflate(b"Hello", end=True)
+    assert second == bytes.fromhex("f200110000")
+    assert receiver.inflate(second, end=True) == b"Hello"
+
+
+def test_a_block_without_compression() -> None:
+    # RFC 7692 §7.2.3.3
+    data = bytes.fromhex("000500faff48656c6c6f00")
+    assert Inflater(15, True).inflate(data, end=True) == b"Hello"
+
+
+@pytest.mark.parametrize("padding", [b"", b"\x00"])
+def test_a_final_block(padding: bytes) -> None:
+    # RFC 7692 §7.2.3.4: the padding makes room for the tail; senders that leave it out are read
+    inflater = Inflater(15, True)
+    data = bytes.fromhex("f348cdc9c907") + b"\x00" + padding
+    for _ in range(3):
+        assert inflater.inflate(data, end=True) == b"Hello"
+    assert inflater.inflate(HELLO, end=True) == b"Hello"
+
+
+def test_final_blocks_at_each_place() -> None:
+    # RFC 7692 §7.2.3.4: each one ends a stream, and another may follow in the same message
+    inflater = Inflater(15, True)
+    stream = compressed(b"Hello", zlib.Z_FINISH)
+    data = stream * 5 + HELLO
+    for split in range(len(data)):
+        parts = inflater.inflate(data[:split], end=False), inflater.inflate(data[split:], end=True)
+        assert b"".join(parts) == b"Hello" * 6
+    many = compressed(b"", zlib.Z_FINISH) * SLICE + HELLO
+    assert inflater.inflate(many, end=True) == b"Hello"
+
+
+def test_two_blocks_in_one_message() -> None:
+    # RFC 7692 §7.2.3.5
+    data = bytes.fromhex("f248050000 00ffff cac9c90700".replace(" ", ""))
+    assert Inflater(15, True).inflate(data, end=True) == b"Hello"
+
+
+def test_an_empty_fragment() -> None:
+    # RFC 7692 §7.2.3.6
+    inflater = Inflater(15, True)
+    assert inflater.inflate(HELLO + TAIL, end=False) == b"Hello"
+    assert inflater.inflate(EMPTY_BLOCK, end=True) == b""
+    assert inflater.inflate(HELLO, end=True) == b"Hello"
+
+
+# What has no octets
+
+
+def test_empty_messages_are_sent_as_an_empty_block() -> None:
+    # RFC 7692 §7.2.1, §7.2.3.6
+    sender, receiver = deflater(), Inflater(15, True)
+    for data in (b"", b"", b"Hello", b"", b"Hello", b""):
+        out = sender.deflate(data, end=True)
+        assert out
+        assert data or out == EMPTY_BLOCK
+        assert receiver.inflate(out, end=True) == data
+
+
+def test_an_empty_last_fragment_is_sent_as_an_empty_block() -> None:
+    # RFC 7692 §7.2.3.6
+    sender, receiver = deflater(), Inflater(15, True)
+    for _ in range(2):
+        first = sender.deflate(b"Hello", end=False)
+        assert first.endswith(TAIL)
+        middle = sender.deflate(b"", end=False)
+        assert sender.deflate(b"", end=True) == EMPTY_BLOCK
+        assert receiver.inflate(first, end=False) == b"Hello"
+        assert receiver.inflate(middle, end=False) == b""
+        assert receiver.inflate(b"", end=False) == b""
+        assert receiver.inflate(EMPTY_BLOCK, end=True) == b""
+
+
+def test_a_library_that_flushes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # RFC 7692 §7.2.3.6: then the empty block is written by hand
+    class Silent:
+        def compress(self, data: bytes, /) -> bytes:
+            return b""
+
+        def flush(self, mode: int, /) -> bytes:
+            return b""
+
+    monkeypatch.setattr(backend, "new_compressor", lambda *args: Silent())
+    assert deflater().deflate(b"", end=True) == EMPTY_BLOCK
+
+
+@pytest.mark.parametrize("takeover", [True, False])
+def test_a_payload_of_no_octets_is_an_empty_message(takeover: bool) -> None:
+    # RFC 7692 §7.2.2: there is no block that the tail could end
+    inflater = Inflater(15, takeover)
+    for data, expected in [(b"", b""), (HELLO, b"Hello"), (b"", b""), (HELLO, b"Hello")]:
+        assert inflater.inflate(data, end=True) == expected
+
+
+# Contexts
+
+
+def test_contexts_are_made_late_and_kept() -> None:
+    # RFC 7692 §7.1.1
+    sender, receiver = deflater(), Inflater(15, True)
+    assert active(sender, receiver) == [False, False]
+    receiver.inflate(sender.deflate(b"Hello", end=True), end=True)
+    assert active(sender, receiver) == [True, True]
+    sender.close()
+    receiver.close()
+    assert active(sender, receiver) == [False, False]
+
+
+def test_contexts_are_freed_without_takeover() -> None:
+    # RFC 7692 §7.1.1.1, §7.1.1.2
+    sender, receiver = deflater(takeover=False), Inflater(15, False)
+    for _ in range(2):
+        first = sender.deflate(b"Hello", end=False)
+        assert receiver.inflate(first, end=False) == b"Hello"
+        assert active(sender, receiver) == [True, True]
+        assert receiver.inflate(sender.deflate(b"Hello", end=True), end=True) == b"Hello"
+        assert active(sender, receiver) == [False, False]
+        assert sender.deflate(b"Hello", end=True) == HELLO
+
+
+def test_contexts_are_freed_after_a_final_block() -> None:
+    # RFC 7692 §7.2.3.4
+    inflater = Inflater(15, True)
+    inflater.inflate(compressed(b"Hello", zlib.Z_FINISH), end=True)
+    assert not inflater.active
+
+
+@pytest.mark.parametrize("bits", range(8, 16))
+@pytest.mark.parametrize("level", range(10))
+def test_each_window_and_level(bits: int, level: int) -> None:
+    # RFC 7692 §7.1.2: also a window of 256 bytes
+    sender, receiver = Deflater(bits, True, level, 1 + level % 9), Inflater(bits, True)
+    sentence = noise(300)
+    for data in (sentence * 50, b"", bytes(100_000), sentence, sentence):
+        assert receiver.inflate(sender.deflate(data, end=True), end=True) == data
+
+
+def inflate_stepwise(data: bytes, bits: int) -> bytes:
+    """Decompress with no other history than the window: one byte out at a time."""
+    context = zlib.decompressobj(-bits)
+    out = [context.decompress(data, 1)]
+    while out[-1]:
+        out.append(context.decompress(context.unconsumed_tail, 1))
+    return b"".join(out)
+
+
+@pytest.mark.parametrize("bits", range(8, 16))
+def test_windows_are_kept_to(bits: int) -> None:
+    # RFC 7692 §7.1.2: nothing refers farther back than the window, 256 bytes included
+    for distance in (250, 257, 300, 513, 2000):
+        data = noise(distance) * 5 + bytes(1000) + noise(distance) * 2
+        wire = deflater(bits).deflate(data, end=True) + TAIL
+        assert inflate_stepwise(wire, bits) == data
+
+
+def test_a_window_of_256_bytes_still_shrinks_runs() -> None:
+    # RFC 7692 §7.1.2
+    assert len(deflater(8).deflate(bytes(10_000), end=True)) < 100
+    assert len(deflater(8).deflate(noise(100) * 100, end=True)) > 7_000
+
+
+# Budgets
+
+
+@pytest.mark.parametrize("size", [0, 1, STEP - 1, STEP, STEP + 1, 3 * STEP])
+@pytest.mark.parametrize("data", [b"\x00", None])
+def test_the_budget_is_exact(size: int, data: bytes | None) -> None:
+    # RFC 6455 §10.4
+    data = noise(size) if data is None else data * size
+    wire = deflater().deflate(data, end=True)
+    assert Inflater(15, True).inflate(wire, end=True, budget=size) == data
+    if size:
+        with pytest.raises(PayloadTooBig) as caught:
+            Inflater(15, True).inflate(wire, end=True, budget=size - 1, limit=10**6)
+        assert (caught.value.code, caught.value.limit) == (1009, 10**6)
+        assert caught.value.argument == "max_message"
+        assert "inflated message is over our limit of 1,000,000" in str(caught.value)
+
+
+def test_the_budget_is_named_without_a_limit() -> None:
+    # RFC 6455 §10.4
+    with pytest.raises(PayloadTooBig, match="limit of 3;"):
+        Inflater(15, True).inflate(HELLO, end=True, budget=3)
+
+
+def test_long_output_of_little_input_comes_whole() -> None:
+    # a step that is full may leave output behind though all input was taken
+    for size in range(STEP - 300, STEP + 300, 7):
+        wire = deflater().deflate(bytes(size), end=True)
+        inflater = Inflater(15, True)
+        assert inflater.inflate(wire, end=True) == bytes(size)
+        assert inflater.inflate(HELLO, end=True) == b"Hello"
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_bomb_takes_no_memory(split: bool) -> None:
+    # RFC 6455 §10.4, RFC 7692 §8: 900 KiB that would become 900 MiB
+    limit = 1024 * 1024
+    context = zlib.compressobj(9, zlib.DEFLATED, -15)
+    zeros = bytes(1024 * 1024)
+    bomb = b"".join(context.compress(zeros) for _ in range(900)) + context.flush()
+    assert 850 * 1024 < len(bomb) < 950 * 1024
+    inflater = Inflater(15, True)
+    first = bomb[:100_000] if split else bomb
+    tracemalloc.start()
+    try:
+        # the first part goes over the limit already
+        with pytest.raises(PayloadTooBig):
+            inflater.inflate(first, end=not split, budget=limit, limit=limit)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 2 * limit
+
+
+def test_a_message_at_the_limit_takes_twice_its_size() -> None:
+    # RFC 6455 §10.4
+    limit = 4 * 1024 * 1024
+    wire = deflater().deflate(bytes(limit), end=True)
+    tracemalloc.start()
+    try:
+        assert len(Inflater(15, True).inflate(wire, end=True, budget=limit)) == limit
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 2 * limit + 256 * 1024
+
+
+# What is wrong
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff", b"\x07", b"\x00\x01\x02\x03\x04", HELLO + b"\xff\xff\xff", b"\x03\x00\xff"],
+)
+@pytest.mark.parametrize("takeover", [True, False])
+def test_invalid_data(data: bytes, takeover: bool) -> None:
+    # RFC 7692 §7.2.2
+    with pytest.raises(ProtocolError, match="compressed data is invalid: .*RFC 7692") as caught:
+        Inflater(15, takeover).inflate(data, end=True)
+    assert (caught.value.code, caught.value.section) == (1007, "RFC 7692 §7.2.2")
+    assert caught.value.__suppress_context__
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_inflate_or_are_refused(data: bytes) -> None:
+    # RFC 7692 §7.2.2
+    with contextlib.suppress(ProtocolError):
+        assert len(Inflater(15, True).inflate(data, end=True, budget=1000)) <= 1000
+
+
+# Any messages in any fragments
+
+
+MESSAGES = st.lists(
+    st.lists(
+        st.one_of(st.binary(max_size=300), st.integers(0, 3 * STEP).map(bytes)),
+        min_size=1,
+        max_size=4,
+    ),
+    max_size=5,
+)
+
+
+@given(MESSAGES, st.integers(8, 15), st.booleans(), st.integers(1, 40_000))
+def test_round_trips(messages: list[list[bytes]], bits: int, takeover: bool, cut: int) -> None:
+    # RFC 7692 §7.2.1, §7.2.2: the receiver's fragments need not be those of the sender
+    sender, receiver = deflater(bits, takeover), Inflater(bits, takeover)
+    for fragments in messages:
+        wire = b"".join(sender.deflate(part, end=False) for part in fragments[:-1])
+        wire += sender.deflate(fragments[-1], end=True)
+        parts = [wire[at : at + cut] for at in range(0, len(wire), cut)]
+        got = b"".join(receiver.inflate(part, end=False) for part in parts)
+        got += receiver.inflate(b"", end=True)
+        assert got == b"".join(fragments)
