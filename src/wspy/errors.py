@@ -3,12 +3,12 @@
 ::
 
     WebSocketError
-     +-- HandshakeError      the opening handshake failed           (.response)
-     +-- ProtocolError       the peer broke a rule                  (.code, .section)
-     |    +-- PayloadTooBig  the peer went over a limit of ours     (.limit, .argument)
-     +-- SocketClosed        the connection is gone or going        (.received, .sent, .cause, .unsent)
+     +-- HandshakeError      the opening handshake failed  (.response)
+     +-- ProtocolError       the peer broke a rule         (.code, .section)
+     |    +-- PayloadTooBig  the peer went over a limit    (.limit, .argument)
+     +-- SocketClosed        the connection is over       (.received, .sent, .cause, .unsent)
      |    +-- PingError      ... because a ping was never answered
-     +-- BufferFull          the peer does not read what we send    (.limit, .argument)
+     +-- BufferFull          the peer does not read        (.limit, .argument)
      +-- SSLError            TLS failed
      +-- InvalidState        the caller asked for what cannot be done now
 

@@ -51,6 +51,11 @@ class FrameParser:
         return len(self._buffer) - self._start + len(self._payload)
 
     @property
+    def unparsed(self) -> int:
+        """Bytes that :meth:`next_frame` has not looked at."""
+        return len(self._buffer) - self._start
+
+    @property
     def partial(self) -> tuple[Header, bytearray] | None:
         """The frame that is arriving: its header and the unmasked payload so far."""
         return None if self._header is None else (self._header, self._payload)

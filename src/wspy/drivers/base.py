@@ -1,0 +1,226 @@
+"""What all message connections share: their face to the user, and who hears of what."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..engine.interface import Engine
+from ..engine.lifecycle import Declined, LinkEvent, Opened
+from ..errors import InvalidState, SocketClosed, WebSocketError
+from ..handshake.accepted import Accepted
+from ..handshake.http import Request, Response
+from ..protocol.close import CLOSE_UNABLE
+from ..protocol.events import Close, Failure, Ping, Pong
+from ..protocol.message import Message
+from ..protocol.session import Session, State
+from ..protocol.stream import Hook
+from .log import log_event, logger, show_address
+
+# how a connection ended that is nobody's mistake
+_ORDINARY = ("peer", "local", "lost")
+
+
+class BaseConnection:
+    """A connection that sends and receives messages; override its ``on...`` methods.
+
+    :param engine: the connection; only touched with the lock held.
+    :param lock: guards the engine.
+    """
+
+    def __init__(self, engine: Engine, lock: threading.Lock) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._address = _peer_name(engine)
+        self._is_open = engine.link.accepted is not None
+        self._ended = False
+        #: Messages that were queued but not written whole when the connection
+        #: ended; complete once ``onclose`` is called.
+        self.unsent: tuple[Any, ...] = ()
+
+    # callbacks, for subclasses
+
+    def onopen(self) -> None:
+        """Called once the handshake is done."""
+
+    def onmessage(self, message: Message) -> None:
+        """Called for each message."""
+
+    def onping(self, payload: bytes) -> None:
+        """Called for each ping; it was answered already."""
+
+    def onpong(self, payload: bytes) -> None:
+        """Called for each pong."""
+
+    def onsent(self, message: Message) -> None:
+        """Called once a message was written whole (connections that never block)."""
+
+    def onclose(self, code: int, reason: str) -> None:
+        """Called once, at the end; 1005: the peer gave no code, 1006: it sent no close frame."""
+
+    def onerror(self, error: Exception) -> None:
+        """Called when a handler raised or the peer broke a rule; ``onclose`` follows."""
+
+    # what is known
+
+    @property
+    def address(self) -> Any:
+        """The peer's address, as the socket module gives it."""
+        return self._address
+
+    @property
+    def state(self) -> State:
+        """CONNECTING, OPEN, CLOSING or CLOSED."""
+        session = self._engine.link.session
+        if session is not None and session.state is not State.OPEN:
+            return session.state
+        if self._ended or self._engine.finished:
+            return State.CLOSED
+        return State.CONNECTING if session is None else State.OPEN
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be written to the peer."""
+        return self._engine.link.buffered
+
+    @property
+    def latency(self) -> float | None:
+        """The last measured round trip of a ping in seconds, None before the first."""
+        return self._engine.link.watch.latency
+
+    @property
+    def request(self) -> Request | None:
+        """The handshake's request; on servers with ``.user``, path and headers of the client."""
+        return self._accepted.request if self._accepted else None
+
+    @property
+    def response(self) -> Response | None:
+        """The handshake's response."""
+        return self._accepted.response if self._accepted else None
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that was agreed upon."""
+        return self._accepted.subprotocol if self._accepted else None
+
+    @property
+    def extensions(self) -> tuple[Hook, ...]:
+        """The extension instances that were agreed upon."""
+        return self._accepted.extensions if self._accepted else ()
+
+    @property
+    def closed(self) -> SocketClosed | None:
+        """How the connection ended (codes of both sides, cause), or None before that."""
+        if self.state is not State.CLOSED:
+            return None
+        return self._engine.link.closed_error()
+
+    @property
+    def _accepted(self) -> Accepted | None:
+        return self._engine.link.accepted
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {show_address(self._address)} {self.state.value}>"
+
+    def __str__(self) -> str:
+        return show_address(self._address)
+
+    # what the drivers do; _session and _engine need the lock
+
+    def _session(self) -> Session:
+        session = self._engine.link.session
+        if session is not None:
+            return session
+        if self._ended or self._engine.finished:
+            raise self._engine.link.closed_error()
+        raise InvalidState("the handshake is not done yet: wait for onopen")
+
+    def _dispatch(self, event: LinkEvent) -> None:
+        """Tell the user of an event; handlers may raise what they like."""
+        if isinstance(event, Message):
+            self._call(self.onmessage, event)
+        elif isinstance(event, Ping):
+            self._call(self.onping, event.payload)
+        elif isinstance(event, Pong):
+            self._call(self.onpong, event.payload)
+        elif isinstance(event, Opened):
+            self._is_open = True
+            self._log(logging.DEBUG, "opened", event.accepted.request.target)
+            self._call(self.onopen)
+        elif isinstance(event, Close):
+            self._log(logging.DEBUG, "received close", f"{event.code} {event.reason}")
+        elif isinstance(event, Failure):
+            self._report_failure(event.error)
+        elif isinstance(event, Declined):
+            self._report_declined(event.error)
+
+    def _report_failure(self, error: WebSocketError) -> None:
+        cause = error.cause if isinstance(error, SocketClosed) else "protocol"
+        if cause == "error" and error.__cause__ is None:
+            # the handler that raised was reported where it was called
+            return
+        ordinary = cause in _ORDINARY
+        self._log(logging.DEBUG if ordinary else logging.INFO, "failed", error)
+        if not ordinary:
+            self._call_onerror(error.__cause__ if cause == "error" else error)
+
+    def _report_declined(self, error: WebSocketError | None) -> None:
+        if error is None:
+            self._log(logging.DEBUG, "was answered over plain HTTP")
+        else:
+            self._log(logging.INFO, "handshake failed", error)
+
+    def _call(self, handler: Callable[..., object], *arguments: Any) -> None:
+        try:
+            handler(*arguments)
+        except Exception as error:
+            name = getattr(handler, "__name__", "handler")
+            logger.exception("%s: %s raised; closing with 1011", self, name)
+            with self._lock:
+                self._fail_handler(error)
+            self._call_onerror(error)
+
+    def _call_onerror(self, error: BaseException | None) -> None:
+        try:
+            self.onerror(error)  # type: ignore[arg-type]
+        except Exception:
+            logger.exception("%s: onerror raised", self)
+
+    def _fail_handler(self, error: Exception) -> None:
+        """Close with 1011; the lock is held."""
+        link = self._engine.link
+        if link.session is not None and link.session.state is State.OPEN:
+            wrapped = SocketClosed("error", detail=repr(error))
+            link.fail(wrapped, self._now(), code=CLOSE_UNABLE, cause="error")
+
+    def _now(self) -> float:
+        raise NotImplementedError
+
+    def _report_end(self) -> None:
+        """Tell the user, once, that the connection is over."""
+        if self._ended:
+            return
+        self._ended = True
+        if not self._is_open:
+            return
+        with self._lock:
+            error = self._engine.link.closed_error()
+        self.unsent = error.unsent
+        self._log(logging.DEBUG, "closed", error)
+        try:
+            self.onclose(error.code, error.reason)
+        except Exception as raised:
+            logger.exception("%s: onclose raised", self)
+            self._call_onerror(raised)
+
+    def _log(self, level: int, what: str, detail: object = "") -> None:
+        log_event(level, str(self), what, detail)
+
+
+def _peer_name(engine: Engine) -> Any:
+    try:
+        return engine.sock.getpeername()
+    except OSError:
+        return None

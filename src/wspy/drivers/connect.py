@@ -1,0 +1,58 @@
+"""The one-line client."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any
+
+from ..handshake.uri import URI, parse_uri
+from .blocking import websocket
+from .connection import Connection
+from .opening import connect_to, open_client
+from .options import split_options
+
+
+def connect(
+    url: str,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+    unix: str | None = None,
+    sock: socket.socket | None = None,
+    timeout: float | None = None,
+    factory: type[Connection] = Connection,
+    **arguments: Any,
+) -> Connection:
+    """Open a connection to a ``ws://`` or ``wss://`` URL; use it in a ``with`` block.
+
+    :param ssl_context: for ``wss``: whom to trust, and the own certificate;
+        by default servers are verified against the system's authorities.
+    :param unix: path of a Unix socket to connect to in place of the URL's host.
+    :param sock: a connected socket to use for the first connection.
+    :param timeout: seconds for all of it, redirects included; by default
+        ``handshake_timeout`` for each connection.
+    :param factory: ``Connection`` or a subclass of it.
+    :param arguments: ``origin``, ``protocols``, ``extensions``, ``auth``,
+        ``headers``, and every limit of :class:`wspy.Limits` by its name.
+    :raises ValueError: for a URL or limit that makes no sense.
+    :raises HandshakeError: if the server refuses, with its ``response``.
+    :raises SSLError: if TLS fails, for example for an unknown certificate.
+    :raises OSError: if TCP cannot be connected; TimeoutError if it takes too long.
+    """
+    uri = parse_uri(url)
+    options = split_options(arguments)
+
+    def first(uri: URI, seconds: float | None) -> socket.socket:
+        if sock is not None:
+            return sock
+        return connect_to(None, unix, seconds)
+
+    pump = open_client(
+        uri,
+        options.for_client(),
+        context=ssl_context,
+        connect=first if (unix or sock) else None,
+        timeout=timeout,
+        messages=False,
+    )
+    return factory(websocket.from_pump(pump, options))

@@ -1,0 +1,346 @@
+"""Messages over one connection, for callers that wait."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ..engine.lifecycle import LinkEvent
+from ..errors import InvalidState, SocketClosed, WebSocketError
+from ..protocol.close import CLOSE_GOING_AWAY, CLOSE_NORMAL, CLOSE_UNABLE, pack_close
+from ..protocol.events import Failure
+from ..protocol.frame import Payload
+from ..protocol.message import Message, to_message
+from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
+from ..protocol.session import State
+from .base import BaseConnection
+from .waiting import Pump, Ticket
+
+if TYPE_CHECKING:
+    from .blocking import websocket
+
+T = TypeVar("T")
+
+# what a queued message costs at least, so that empty ones are not free
+_LEAST_CHARGE = 128
+# how often a caller that only sends listens to the peer, in seconds
+_LISTEN_EVERY = 1.0
+
+
+class Connection(BaseConnection):
+    """Sends and receives whole messages; handles control frames; any thread may call it.
+
+    Use :meth:`recv` or iterate, or override the ``on...`` methods and call
+    :meth:`receive_forever`.
+
+    :param sock: a connected ``websocket``, which must not be used directly from now on.
+    :raises InvalidState: if it is not connected.
+    """
+
+    def __init__(self, sock: websocket) -> None:
+        #: The websocket below.
+        self.sock = sock
+        self._setup(sock.pump)
+
+    def _setup(self, pump: Pump) -> None:
+        self._pump = pump
+        super().__init__(pump.engine, pump.lock)
+        with pump.lock:
+            if pump.engine.link.accepted is not None:
+                pump.engine.link.start_session()
+        self._queue: deque[LinkEvent] = deque()
+        self._charge = 0
+        self._fragmenting: int | None = None
+        # a loop that answers messages must not read ahead of its answers
+        self._is_looping = False
+        self._listened_at = pump.clock()
+
+    def _now(self) -> float:
+        return self._pump.clock()
+
+    # sending
+
+    def send(
+        self,
+        message: Message | Payload,
+        fragment_size: int | None = None,
+        mask: bool | None = None,
+        *,
+        compress: bool = True,
+        timeout: float | None = None,
+    ) -> None:
+        """Send a message; when this returns, the kernel has all of it.
+
+        :param message: ``str`` is sent as text, bytes as binary, or a ``Message``.
+        :param fragment_size: the most payload bytes of a frame, None for one frame.
+        :param mask: ignored: the role decides (it is here since 2014).
+        :param compress: False to leave this message uncompressed.
+        :param timeout: seconds to wait for a peer that does not read.
+        :raises SocketClosed: if the connection is closed or closes before all
+            is written: the message was not sent, it stands in ``unsent``.
+        :raises TimeoutError: if the time is over; the message is still sent,
+            unless the connection ends.
+        """
+        message = to_message(message)
+        ticket = Ticket(message)
+
+        def queue(now: float) -> bool | None:
+            if self._is_fragmenting():
+                return None
+            session = self._session()
+            session.send(message, fragment_size=fragment_size, compress=compress, mark=ticket)
+            return True
+
+        self._wait_for(queue, message, timeout)
+        self._finish_send(ticket, timeout)
+
+    def send_fragments(
+        self,
+        parts: Iterable[str] | Iterable[bytes],
+        *,
+        compress: bool = True,
+        timeout: float | None = None,
+    ) -> None:
+        """Send one message whose parts come from an iterable, each as a frame (RFC 6455 §5.4).
+
+        Other messages wait until it is complete; control frames do not.
+
+        :param parts: all ``str`` or all bytes-like.
+        :param timeout: seconds to wait for each part to be written.
+        :raises SocketClosed: as in :meth:`send`. If the iterable raises, the
+            connection closes with 1011, since half a message cannot be taken back.
+        """
+        me = threading.get_ident()
+
+        def begin(now: float) -> bool | None:
+            if self._is_fragmenting():
+                return None
+            self._session()
+            self._fragmenting = me
+            return True
+
+        self._wait_for(begin, None, timeout)
+        try:
+            self._send_parts(iter(parts), compress, timeout)
+        except BaseException as error:
+            with self._lock:
+                failure = error if isinstance(error, Exception) else RuntimeError("interrupted")
+                self._engine.link.fail(failure, self._now(), code=CLOSE_UNABLE, cause="error")
+                self._pump.flush()
+            raise
+        finally:
+            with self._lock:
+                self._fragmenting = None
+                self._pump.wake()
+
+    def _send_parts(
+        self, parts: Iterator[str | bytes], compress: bool, timeout: float | None
+    ) -> None:
+        part = next(parts, b"")
+        opcode = OPCODE_TEXT if isinstance(part, str) else OPCODE_BINARY
+        final = False
+        while not final:
+            following = next(parts, None)
+            final = following is None
+            if isinstance(part, str) is not (opcode == OPCODE_TEXT):
+                raise TypeError("the parts of a message must be all str or all bytes")
+            ticket = Ticket(part)
+            with self._lock:
+                session = self._session()
+                session.send_part(opcode, part, final=final, compress=compress, mark=ticket)
+                self._pump.flush()
+            self._finish_send(ticket, timeout)
+            part = b"" if following is None else following
+
+    def _is_fragmenting(self) -> bool:
+        if self._fragmenting == threading.get_ident():
+            raise InvalidState("finish the fragmented message before sending another")
+        session = self._engine.link.session
+        return (
+            self._fragmenting is not None and session is not None and (session.state is State.OPEN)
+        )
+
+    def _wait_for(
+        self, action: Callable[[float], T | None], item: Any, timeout: float | None
+    ) -> None:
+        try:
+            self._pump.wait(action, timeout)
+        except SocketClosed as error:
+            error.unsent = () if item is None else (item,)
+            raise
+
+    def _finish_send(self, ticket: Ticket, timeout: float | None) -> None:
+        idle = self._now() - self._listened_at
+        if ticket.done and (self._is_looping or idle < _LISTEN_EVERY):
+            return
+
+        def written(now: float) -> bool | None:
+            if not self._is_looping:
+                self._listen(now)
+            if ticket.done:
+                return True
+            if self._engine.finished:
+                raise self._engine.link.closed_error()
+            return None
+
+        self._wait_for(written, ticket.item, timeout)
+
+    def _listen(self, now: float) -> None:
+        """Serve pings and closes for a caller that does not receive; the lock is held."""
+        if now - self._listened_at >= _LISTEN_EVERY:
+            self._listened_at = now
+            self._pump.try_read()
+        while self._charge < self._engine.link.limits.max_queued:
+            event = self._engine.next_event(now)
+            if event is None:
+                return
+            self._queue.append(event)
+            self._charge += _cost(event)
+
+    def send_ping(self, payload: Payload = b"") -> None:
+        """Send a ping with at most 125 bytes; its pong sets ``latency``, and calls ``onpong``.
+
+        :raises SocketClosed: if the connection is closed.
+        """
+        data = payload.encode() if isinstance(payload, str) else bytes(payload)
+        with self._lock:
+            self._session()
+            self._engine.link.send_ping(data, self._now())
+            self._pump.flush()
+
+    def send_pong(self, payload: Payload = b"") -> None:
+        """Send a pong that nobody asked for; pings are answered without this.
+
+        :raises SocketClosed: if the connection is closed.
+        """
+        with self._lock:
+            self._session().send_pong(payload)
+            self._pump.flush()
+
+    # receiving
+
+    def recv(self, timeout: float | None = None) -> Message:
+        """Wait for the next message.
+
+        :param timeout: seconds, None for no limit.
+        :raises TimeoutError: if none came in time; nothing is lost.
+        :raises SocketClosed: if the connection is over.
+        :raises ProtocolError: if the peer broke a rule; it was told so.
+        """
+        until = None if timeout is None else self._now() + timeout
+        while True:
+            left = None if until is None else max(0.0, until - self._now())
+            event = self._wait_event(left)
+            self._listened_at = self._now()
+            if isinstance(event, Message):
+                return event
+            if isinstance(event, Failure):
+                self._raise_failure(event.error)
+            self._dispatch(event)
+
+    def _wait_event(self, timeout: float | None) -> LinkEvent:
+        # mypy joins the members of the union to object
+        return cast(LinkEvent, self._pump.wait(self._next_event, timeout))
+
+    def _raise_failure(self, error: WebSocketError) -> None:
+        self._report_failure(error)
+        if not isinstance(error, SocketClosed):
+            raise error
+        with self._lock:
+            raise self._engine.link.closed_error() from error.__cause__
+
+    def _next_event(self, now: float) -> LinkEvent | None:
+        if self._queue:
+            event = self._queue.popleft()
+            self._charge -= _cost(event)
+            return event
+        found = self._engine.next_event(now)
+        if found is None and self._engine.finished:
+            raise self._engine.link.closed_error()
+        return found
+
+    def __iter__(self) -> Iterator[Message]:
+        """Yield messages until the connection is closed in order.
+
+        :raises SocketClosed: if it ended without a closing handshake.
+        """
+        try:
+            while True:
+                yield self.recv()
+        except SocketClosed as error:
+            if not error.clean:
+                raise
+
+    def receive_forever(self) -> None:
+        """Call ``onopen``, ``onmessage`` for each message and at last ``onclose``; then return."""
+        self._is_looping = True
+        self._call(self.onopen)
+        try:
+            while True:
+                self._call(self.onmessage, self.recv())
+        except WebSocketError:
+            pass
+        except BaseException:
+            # KeyboardInterrupt or SystemExit
+            self.close(CLOSE_GOING_AWAY)
+            raise
+        finally:
+            self.close()
+            self._report_end()
+
+    # closing
+
+    def close(self, code: int | None = CLOSE_NORMAL, reason: str = "") -> None:
+        """Close, and wait for the peer to do the same, at most ``close_timeout`` seconds.
+
+        What was sent before is still written. Every waiting call in other
+        threads ends. A second call does nothing.
+
+        :param code: 1000-1003, 1007-1014 or 3000-4999.
+        :param reason: cut to 123 bytes of UTF-8.
+        :raises ValueError: for another code.
+        """
+        pack_close(code, reason)
+        with self._lock:
+            if self._engine.link.session is not None:
+                self._engine.link.send_close(code, reason, self._now())
+        with contextlib.suppress(SocketClosed):
+            self._pump.wait(self._is_over)
+
+    def _is_over(self, now: float) -> bool | None:
+        while not self._engine.finished:
+            self._listen(now)
+            if self._charge < self._engine.link.limits.max_queued:
+                return self._engine.finished or None
+            # nobody will read this much of a connection that is being closed
+            self._queue.clear()
+            self._charge = 0
+        return True
+
+    def abort(self) -> None:
+        """End the connection at once, without a closing handshake."""
+        self._pump.abort()
+
+    def fileno(self) -> int:
+        """Return the descriptor, -1 once it is closed."""
+        return self._engine.fileno()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close(CLOSE_NORMAL if kind is None else CLOSE_UNABLE)
+
+
+def _cost(event: LinkEvent) -> int:
+    return _LEAST_CHARGE + (sys.getsizeof(event.payload) if isinstance(event, Message) else 0)

@@ -1,0 +1,222 @@
+"""``AsyncServer``: all clients in one thread, on epoll."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import Any
+
+from ..engine import new_engine
+from ..engine.interface import Engine
+from ..errors import WebSocketError
+from ..handshake.http import Response
+from ..protocol.close import CLOSE_GOING_AWAY
+from ..protocol.message import Message
+from .log import log_event, show_address
+from .nonblocking import AsyncConnection
+from .opening import Address, server_link
+from .poller import READ, WRITE, Poller, new_poller
+from .server import BaseServer, Routed, turn_away
+from .wheel import Wheel
+
+# a loop that is held up longer than this, in seconds, says so
+_LAG = 1.0
+
+
+class ServerClient(Routed, AsyncConnection):
+    """A client of :class:`AsyncServer`; its methods may be called from any thread."""
+
+    server: AsyncServer
+
+    def __init__(self, server: AsyncServer, engine: Engine, address: Address) -> None:
+        self.server = server
+        #: The client's TCP socket.
+        self.sock = engine.sock
+        self._setup(engine, threading.Lock())
+        self._address = address or self._address
+        # what the loop remembers of it
+        self.descriptor = engine.fileno()
+        self.interest = READ
+        self.slot = -1
+        self.is_dirty = False
+
+    def onsent(self, message: Message) -> None:
+        self.server.onsent(self, message)
+
+    def _changed(self) -> None:
+        self.server.wake(self)
+
+    def serve(self, events: int, now: float) -> None:
+        """Do what the socket is ready for."""
+        if events & READ:
+            with self._lock:
+                if self._engine.wants_read:
+                    self._engine.on_readable(now)
+        self._serve(now)
+
+    def wanted(self) -> int:
+        """Return what to wait for."""
+        return READ * self._engine.wants_read | WRITE * self._engine.wants_write
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._ended
+
+
+class AsyncServer(BaseServer):
+    """Serves all clients in one thread, on epoll; handlers must not block.
+
+    The arguments are those of :class:`wspy.drivers.server.BaseServer`.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._members: dict[int, ServerClient] = {}
+        self._dirty: deque[ServerClient] = deque()
+        self._wheel: Wheel[ServerClient] = Wheel(self._clock())
+        self._is_stopping = False
+
+    def onsent(self, client: Any, message: Message) -> None:
+        """Called once a message was written whole."""
+
+    @property
+    def clients(self) -> list[ServerClient]:
+        """The clients whose handshake is done, as of now."""
+        return [client for client in list(self._members.values()) if client.request is not None]
+
+    def wake(self, client: ServerClient) -> None:
+        """Take note that a client has something to write; any thread may call it."""
+        if not client.is_dirty:
+            client.is_dirty = True
+            self._dirty.append(client)
+            if threading.current_thread() is not self._thread:
+                self._waker.wake()
+
+    # the loop
+
+    def _serve(self) -> None:
+        poller = new_poller()
+        try:
+            poller.register(self._listener.fileno(), READ)
+            poller.register(self._waker.fileno(), READ)
+            while not self._is_over():
+                self._turn(poller)
+        finally:
+            for client in list(self._members.values()):
+                client.abort()
+                self._update(poller, client, self._clock())
+            poller.close()
+
+    def _is_over(self) -> bool:
+        if self._stop_at is None:
+            return False
+        return not self._members or self._clock() >= self._stop_at
+
+    def _turn(self, poller: Poller) -> None:
+        ready = poller.poll(self._patience())
+        now = self._clock()
+        if 0 < self._rest_until <= now:
+            self._rest_until = 0.0
+            if not self._is_stopping:
+                poller.modify(self._listener.fileno(), READ)
+        listener, waker = self._listener.fileno(), self._waker.fileno()
+        for descriptor, events in ready:
+            client = self._members.get(descriptor)
+            if client is not None:
+                client.serve(events, now)
+                self._update(poller, client, now)
+            elif descriptor == waker:
+                self._waker.clear()
+            elif descriptor == listener:
+                self._accept_all(poller, now)
+        self._serve_dirty(poller, now)
+        # judged by the time before the handlers ran: a blocked loop is nobody's fault
+        for client in self._wheel.due(now):
+            client.tick()
+            self._update(poller, client, now)
+        if self._stop_at is not None and not self._is_stopping:
+            self._stop(poller)
+        lag = self._clock() - now
+        if lag > _LAG:
+            name = show_address(self.address)
+            log_event(logging.WARNING, name, f"a handler blocked the loop for {lag:.1f} s")
+
+    def _patience(self) -> float | None:
+        if self._dirty:
+            return 0.0
+        times = [when for when in (self._wheel.next_time(), self._stop_at) if when is not None]
+        if self._rest_until:
+            times.append(self._rest_until)
+        return max(0.0, min(times) - self._clock()) if times else None
+
+    def _serve_dirty(self, poller: Poller, now: float) -> None:
+        # once around: who gets dirty meanwhile has its turn after the next poll
+        for _ in range(len(self._dirty)):
+            client = self._dirty.popleft()
+            client.is_dirty = False
+            if not client.is_finished:
+                client.serve(0, now)
+                self._update(poller, client, now)
+
+    def _update(self, poller: Poller, client: ServerClient, now: float) -> None:
+        if client.is_finished:
+            self._forget(poller, client)
+            return
+        wanted = client.wanted()
+        if wanted != client.interest:
+            client.interest = wanted
+            poller.modify(client.descriptor, wanted)
+        due = client.deadline()
+        if due is not None:
+            self._wheel.schedule(client, due)
+
+    def _forget(self, poller: Poller, client: ServerClient) -> None:
+        if self._members.get(client.descriptor) is client:
+            del self._members[client.descriptor]
+            poller.closed(client.descriptor)
+            self._wheel.forget(client)
+            self._release(client.address)
+
+    # coming and going
+
+    def _accept_all(self, poller: Poller, now: float) -> None:
+        for _ in range(64):
+            accepted = self._accept()
+            if accepted is None:
+                break
+            self._start(poller, *accepted, now)
+        if self._rest_until:
+            poller.modify(self._listener.fileno(), 0)
+
+    def _start(self, poller: Poller, sock: Any, address: Address, now: float) -> None:
+        admitted = self._admit(address)
+        if admitted is False:
+            turn_away(sock, self._context is None)
+            return
+        try:
+            link = server_link(
+                self._server_options,
+                peer=address,
+                context=self._context,
+                now=now,
+                clock=self._clock,
+                refuse=admitted if isinstance(admitted, Response) else None,
+            )
+            client = ServerClient(self, new_engine(sock, link), address)
+        except (WebSocketError, OSError) as error:
+            log_event(logging.WARNING, show_address(address), "cannot be served", error)
+            sock.close()
+            self._release(address)
+            return
+        self._members[client.descriptor] = client
+        poller.register(client.descriptor, READ)
+        self._update(poller, client, now)
+
+    def _stop(self, poller: Poller) -> None:
+        self._is_stopping = True
+        poller.unregister(self._listener.fileno())
+        self._listener.close()
+        for client in list(self._members.values()):
+            client.close(CLOSE_GOING_AWAY, "the server shuts down")

@@ -1,0 +1,186 @@
+"""The calls of ``websocket`` that send and receive frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import InvalidState, ProtocolError, SocketClosed
+from ..protocol.frame import Frame, close_frame
+from .waiting import Pump, Ticket
+
+Callback = Callable[..., object]
+
+
+class FrameCalls:
+    """Frames over a connected pump, for callers that wait and for those that wait by themselves."""
+
+    recv_callback: Callback | None
+    _pump: Pump | None
+    _timeout: float | None
+
+    @property
+    def pump(self) -> Pump:
+        """The moving part of a connected websocket.
+
+        :raises InvalidState: if it is not connected.
+        """
+        if self._pump is None:
+            raise InvalidState("not connected: call connect() or accept() first")
+        return self._pump
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the handshake is done."""
+        return self._pump is not None and self._pump.engine.link.accepted is not None
+
+    # frames, for callers that wait
+
+    def send(self, *frames: Frame) -> None:
+        """Send frames; a client's are masked without being told.
+
+        With a timeout of 0, what the kernel does not take stays queued for
+        :meth:`do_async_send`.
+
+        :raises TypeError: for anything but frames.
+        :raises SocketClosed: if the connection is over.
+        :raises TimeoutError: if the peer did not read in time.
+        """
+        if not frames:
+            return
+        ticket = Ticket(frames)
+        for frame in frames[:-1]:
+            self._push(frame, None)
+        self._push(frames[-1], ticket)
+        if self._timeout == 0:
+            return
+
+        def written(now: float) -> bool | None:
+            self._raise_if_lost()
+            return ticket.done or None
+
+        if not ticket.done:
+            self.pump.wait(written, self._timeout)
+
+    def _push(self, frame: Frame, ticket: Ticket | None) -> None:
+        if not isinstance(frame, Frame):
+            raise TypeError(
+                f"a websocket sends Frame objects, not {type(frame).__name__}; "
+                "for messages use wspy.Connection(sock).send(...)"
+            )
+        pump = self.pump
+        with pump.lock:
+            self._raise_if_lost()
+            stream = pump.engine.link.frames
+            assert stream is not None
+            stream.send_frame(frame, mark=ticket)
+            pump.engine.link.pump()
+            pump.flush()
+        self._run_callbacks()
+
+    def recv(self) -> Frame:
+        """Wait for the next frame.
+
+        :raises SocketClosed: if the connection is over.
+        :raises ProtocolError: if the peer broke a rule; it was told so.
+        :raises TimeoutError: if none came in time, BlockingIOError if it never waits.
+        """
+        try:
+            frame = self.pump.wait(self._next_frame, self._timeout)
+        except TimeoutError:
+            if self._timeout == 0:
+                raise BlockingIOError("no whole frame has arrived") from None
+            raise
+        return frame
+
+    def recvn(self, n: int) -> list[Frame]:
+        """Wait for exactly ``n`` frames; what is raised is as for :meth:`recv`."""
+        return [self.recv() for _ in range(n)]
+
+    def _next_frame(self, now: float) -> Frame | None:
+        link = self.pump.engine.link
+        try:
+            frame = link.next_frame()
+        except ProtocolError as error:
+            # RFC 6455 §7.1.7
+            assert link.frames is not None
+            link.frames.send_frame(close_frame(error.code, str(error)))
+            link.pump()
+            self.pump.flush()
+            link.lose(now)
+            raise
+        if frame is None:
+            self._raise_if_lost()
+            if link.eof:
+                raise SocketClosed("lost")
+        return frame
+
+    def _raise_if_lost(self) -> None:
+        engine = self.pump.engine
+        if engine.finished or engine.link.lost:
+            raise SocketClosed("lost", detail=str(engine.link.error or ""))
+
+    # frames, for callers that wait by themselves
+
+    def queue_send(
+        self,
+        frame: Frame,
+        callback: Callback | None = None,
+        recv_callback: Callback | None = None,
+    ) -> None:
+        """Queue a frame for :meth:`do_async_send`.
+
+        :param callback: called without arguments once the frame is written.
+        :param recv_callback: replaces :attr:`recv_callback`.
+        """
+        if recv_callback is not None:
+            self.recv_callback = recv_callback
+        pump = self.pump
+        with pump.lock:
+            stream = pump.engine.link.frames
+            assert stream is not None
+            stream.send_frame(frame, mark=Ticket(frame, callback))
+            pump.engine.link.pump()
+
+    def can_send(self) -> bool:
+        """Whether something is queued, so that write events matter."""
+        return self._pump is not None and self._pump.engine.wants_write
+
+    def can_recv(self) -> bool:
+        """Whether a ``recv_callback`` is set, so that read events matter."""
+        return self.recv_callback is not None
+
+    def do_async_send(self) -> None:
+        """Write what the kernel takes; call it on a write event.
+
+        :raises SocketClosed: if the connection is over.
+        """
+        with self.pump.lock:
+            self.pump.flush()
+        self._run_callbacks()
+        self._raise_if_lost()
+
+    def do_async_recv(self, bufsize: int = 64 * 1024) -> None:
+        """Read once and call ``recv_callback(frame)`` for each whole frame; on a read event.
+
+        :param bufsize: the most bytes to read.
+        :raises SocketClosed: if the connection is over.
+        :raises ProtocolError: if the peer broke a rule; it was told so.
+        :raises InvalidState: if there is no ``recv_callback``.
+        """
+        pump = self.pump
+        now = pump.clock()
+        with pump.lock:
+            pump.engine.on_readable(now, bufsize)
+        while True:
+            with pump.lock:
+                frame = self._next_frame(now)
+            if frame is None:
+                return
+            if self.recv_callback is None:
+                raise InvalidState(f"no recv_callback is set for {frame}")
+            self.recv_callback(frame)
+
+    def _run_callbacks(self) -> None:
+        for ticket in self.pump.take_done():
+            if ticket.callback is not None:
+                ticket.callback()

@@ -1,0 +1,249 @@
+"""``AsyncConnection``: messages over one connection, for callers that wait by themselves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..engine.interface import Engine
+from ..engine.lifecycle import LinkEvent
+from ..errors import BufferFull, InvalidState, SocketClosed
+from ..protocol.close import CLOSE_NORMAL, CLOSE_POLICY, pack_close
+from ..protocol.frame import Payload, to_bytes
+from ..protocol.message import Message, to_message
+from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
+from .base import BaseConnection
+
+if TYPE_CHECKING:
+    from .blocking import websocket
+
+
+class AsyncConnection(BaseConnection):
+    """Sends and receives whole messages and never blocks; any thread may call it.
+
+    Override the ``on...`` methods. Inside :class:`AsyncServer` that is all;
+    alone, watch :meth:`fileno` for reading when :meth:`can_recv` and for
+    writing when :meth:`can_send`, call :meth:`do_async_recv` and
+    :meth:`do_async_send`, and :meth:`tick` at :meth:`deadline`.
+
+    :param sock: a connected ``websocket``, which must not be used directly from now on.
+    """
+
+    def __init__(self, sock: websocket) -> None:
+        #: The websocket below.
+        self.sock: Any = sock
+        self._setup(sock.pump.engine, sock.pump.lock)
+        with self._lock:
+            self._engine.link.start_session()
+
+    def _setup(self, engine: Engine, lock: threading.Lock) -> None:
+        super().__init__(engine, lock)
+        self._clock = time.monotonic
+
+    def _now(self) -> float:
+        return self._clock()
+
+    def _changed(self) -> None:
+        """Called when something new is to be written."""
+
+    # sending
+
+    def send(
+        self,
+        message: Message | Payload,
+        fragment_size: int | None = None,
+        mask: bool | None = None,
+        *,
+        compress: bool = True,
+    ) -> bool:
+        """Queue a message; ``onsent`` is called once it is written whole.
+
+        What is still queued when the connection ends stands in ``unsent``
+        when ``onclose`` is called.
+
+        :param message: ``str`` is sent as text, bytes as binary, or a ``Message``.
+        :param fragment_size: the most payload bytes of a frame, None for one frame.
+        :param mask: ignored: the role decides (it is here since 2014).
+        :param compress: False to leave this message uncompressed.
+        :returns: False if ``max_buffered`` bytes wait and ``on_full`` is
+            ``"drop"``: the message was not queued.
+        :raises SocketClosed: if the connection is closed, also because it was
+            full and ``on_full`` is ``"close"``: the message was not queued.
+        :raises BufferFull: if it is full and ``on_full`` is ``"raise"``.
+        """
+        message = to_message(message)
+        with self._lock:
+            session = self._session()
+            if self._engine.link.is_full:
+                return self._refuse(message)
+            try:
+                session.send(message, fragment_size=fragment_size, compress=compress, mark=message)
+            except SocketClosed as error:
+                error.unsent = (message,)
+                raise
+            self._engine.link.pump()
+        self._changed()
+        return True
+
+    def _refuse(self, message: Message) -> bool:
+        link = self._engine.link
+        limits = link.limits
+        if limits.on_full == "drop":
+            return False
+        if limits.on_full == "raise":
+            raise BufferFull(link.buffered, limits.max_buffered)
+        detail = f"the peer does not read and max_buffered={limits.max_buffered:,} bytes wait"
+        failure = SocketClosed("limit", detail=detail)
+        link.fail(failure, self._now(), code=CLOSE_POLICY, cause="limit")
+        self._changed()
+        error = link.closed_error()
+        error.unsent = (message,)
+        raise error
+
+    def send_fragments(
+        self, parts: Iterable[str] | Iterable[bytes], *, compress: bool = True
+    ) -> bool:
+        """Queue one message whose parts come from an iterable, each as a frame (RFC 6455 §5.4).
+
+        The iterable is read to its end before this returns. Result and errors
+        are those of :meth:`send`.
+        """
+        frames: list[str | bytes] = list(parts) or [b""]
+        if len({isinstance(part, str) for part in frames}) > 1:
+            raise TypeError("the parts of a message must be all str or all bytes")
+        opcode = OPCODE_TEXT if isinstance(frames[0], str) else OPCODE_BINARY
+        whole = Message(opcode, b"".join(to_bytes(part) for part in frames))
+        with self._lock:
+            session = self._session()
+            if self._engine.link.is_full:
+                return self._refuse(whole)
+            for index, part in enumerate(frames, 1):
+                final = index == len(frames)
+                mark = whole if final else None
+                session.send_part(opcode, part, final=final, compress=compress, mark=mark)
+            self._engine.link.pump()
+        self._changed()
+        return True
+
+    def send_ping(self, payload: Payload = b"") -> None:
+        """Send a ping with at most 125 bytes; its pong sets ``latency``, and calls ``onpong``.
+
+        :raises SocketClosed: if the connection is closed.
+        """
+        data = to_bytes(payload)
+        with self._lock:
+            self._session()
+            self._engine.link.send_ping(data, self._now())
+        self._changed()
+
+    def send_pong(self, payload: Payload = b"") -> None:
+        """Send a pong that nobody asked for; pings are answered without this.
+
+        :raises SocketClosed: if the connection is closed.
+        """
+        with self._lock:
+            self._session().send_pong(payload)
+            self._engine.link.pump()
+        self._changed()
+
+    def close(self, code: int | None = CLOSE_NORMAL, reason: str = "") -> None:
+        """Begin to close and return; ``onclose`` follows, at most ``close_timeout`` later.
+
+        What was sent before is still written. A second call does nothing.
+
+        :param code: 1000-1003, 1007-1014 or 3000-4999.
+        :param reason: cut to 123 bytes of UTF-8.
+        :raises ValueError: for another code.
+        """
+        pack_close(code, reason)
+        with self._lock:
+            link = self._engine.link
+            if link.session is not None:
+                link.send_close(code, reason, self._now())
+            elif not self._engine.finished:
+                link.abort()
+        self._changed()
+
+    def abort(self) -> None:
+        """End the connection at once, without a closing handshake."""
+        with self._lock:
+            self._engine.link.abort()
+        self._changed()
+
+    def recv(self) -> Message:
+        """Refuse: a connection that never blocks hands messages to ``onmessage``.
+
+        :raises InvalidState: always.
+        """
+        raise InvalidState("recv() would block: override onmessage(), or use wspy.Connection")
+
+    # driving it
+
+    def fileno(self) -> int:
+        """Return the descriptor, -1 once it is closed."""
+        return self._engine.fileno()
+
+    def can_recv(self) -> bool:
+        """Whether read events matter now."""
+        return self._engine.wants_read
+
+    def can_send(self) -> bool:
+        """Whether write events matter now."""
+        return self._engine.wants_write
+
+    def do_async_recv(self, bufsize: int = 64 * 1024) -> None:
+        """Read once and call back; call it on a read event."""
+        with self._lock:
+            now = self._now()
+            self._engine.on_readable(now, bufsize)
+        self._serve(now)
+
+    def do_async_send(self) -> None:
+        """Write what the kernel takes and call back; call it on a write event."""
+        self._serve(self._now())
+
+    def deadline(self) -> float | None:
+        """Return when :meth:`tick` has to be called, in seconds of ``time.monotonic``."""
+        return self._engine.deadline()
+
+    def tick(self) -> None:
+        """Do what is due: pings and timeouts."""
+        with self._lock:
+            now = self._now()
+            self._engine.tick(now)
+        self._serve(now)
+
+    def _serve(self, now: float) -> None:
+        """Hand out what has arrived, and write all answers at once."""
+        while True:
+            while True:
+                with self._lock:
+                    paused = self._engine.link.is_paused
+                    event = None if paused else self._engine.next_event(now)
+                if event is None:
+                    break
+                self._dispatch(event)
+            with self._lock:
+                sent = self._engine.on_writable(now)
+                resumed = paused and not self._engine.link.is_paused
+            for message in sent:
+                self._call(self.onsent, message)
+            if not resumed:
+                break
+        if self._engine.finished:
+            self._finish()
+
+    def _finish(self) -> None:
+        with self._lock:
+            # what arrived before the end is still delivered
+            now = self._now()
+            events: list[LinkEvent] = []
+            while (event := self._engine.next_event(now)) is not None:
+                events.append(event)
+        for event in events:
+            self._dispatch(event)
+        with self._lock:
+            self._engine.close()
+        self._report_end()

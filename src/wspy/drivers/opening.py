@@ -1,0 +1,185 @@
+"""Opening connections: TCP, TLS and the handshake, for callers that wait."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..engine import new_engine
+from ..engine.lifecycle import Declined, Opened
+from ..engine.link import Link
+from ..errors import HandshakeError, SSLError, WebSocketError
+from ..handshake.client import ClientHandshake, ClientOptions
+from ..handshake.http import Response
+from ..handshake.server import ServerHandshake, ServerOptions
+from ..handshake.uri import URI
+from ..protocol.limits import Limits
+from .tls import MemoryTLS
+from .waiting import Pump
+
+Address = Any
+
+
+def set_nodelay(sock: socket.socket) -> None:
+    """Send small frames at once."""
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def server_link(
+    options: ServerOptions,
+    *,
+    peer: Address,
+    context: ssl.SSLContext | None,
+    now: float,
+    clock: Callable[[], float],
+    messages: bool = True,
+    refuse: Response | None = None,
+) -> Link:
+    """Return a link that waits for a client's handshake.
+
+    :raises SSLError: if the context cannot be used for a server.
+    """
+    tls = MemoryTLS(context, server_side=True) if context else None
+    handshake = ServerHandshake(
+        options,
+        peer=peer,
+        secure=tls is not None,
+        tls=tls.ssl_object if tls else None,
+        clock=clock,
+        refuse=refuse,
+    )
+    return Link(handshake, options.limits, now, tls=tls, messages=messages)
+
+
+def client_link(
+    handshake: ClientHandshake,
+    limits: Limits,
+    context: ssl.SSLContext | None,
+    now: float,
+    messages: bool,
+) -> Link:
+    """Return a link that sends a client's handshake."""
+    tls = None
+    if handshake.uri.secure:
+        # RFC 6455 §4.1: the name is sent (SNI) and the certificate verified
+        context = context or ssl.create_default_context()
+        tls = MemoryTLS(context, server_side=False, server_hostname=handshake.uri.host)
+    return Link(handshake, limits, now, tls=tls, messages=messages)
+
+
+def finish_opening(pump: Pump, timeout: float | None = None) -> Opened | Declined:
+    """Wait until the handshake is over.
+
+    :raises TimeoutError: if ``timeout`` seconds were not enough.
+    """
+    event = pump.wait(pump.engine.next_event, timeout)
+    assert isinstance(event, (Opened, Declined))
+    return event
+
+
+def open_client(
+    uri: URI,
+    options: ClientOptions,
+    *,
+    context: ssl.SSLContext | None = None,
+    connect: Callable[[URI, float | None], socket.socket] | None = None,
+    timeout: float | None = None,
+    messages: bool = True,
+) -> Pump:
+    """Connect, and follow redirects and demands for credentials.
+
+    :param connect: opens the first TCP connection; by default to the URI's host.
+    :param timeout: seconds for all of it; None for ``handshake_timeout`` for
+        each connection.
+    :raises HandshakeError: if the server refuses, with its ``response``.
+    :raises SSLError: if TLS fails.
+    :raises OSError: if TCP cannot be connected.
+    """
+    limits = options.limits
+    until = None if timeout is None else time.monotonic() + timeout
+    handshake: ClientHandshake | None = ClientHandshake(uri, options)
+    while handshake is not None:
+        left = None if until is None else max(0.001, until - time.monotonic())
+        sock = (connect or connect_tcp)(handshake.uri, left or limits.handshake_timeout)
+        connect = None
+        pump = _run_client(sock, handshake, limits, context, messages, left)
+        if handshake.accepted is not None:
+            return pump
+        pump.abort()
+        if handshake.next is None:
+            raise _refused(pump, handshake)
+        handshake = handshake.next
+    raise AssertionError("a handshake is accepted, refused or followed")
+
+
+def _run_client(
+    sock: socket.socket,
+    handshake: ClientHandshake,
+    limits: Limits,
+    context: ssl.SSLContext | None,
+    messages: bool,
+    timeout: float | None,
+) -> Pump:
+    try:
+        set_nodelay(sock)
+        link = client_link(handshake, limits, context, time.monotonic(), messages)
+        pump = Pump(new_engine(sock, link))
+        finish_opening(pump, timeout)
+    except BaseException:
+        sock.close()
+        raise
+    return pump
+
+
+def _refused(pump: Pump, handshake: ClientHandshake) -> WebSocketError:
+    error = pump.engine.link.error or handshake.error
+    if isinstance(error, (HandshakeError, SSLError)):
+        return error
+    return HandshakeError(f"the handshake with {handshake.uri.host} failed: {error}")
+
+
+def connect_tcp(uri: URI, timeout: float | None) -> socket.socket:
+    """Connect to a URI's host, trying each of its addresses.
+
+    :raises OSError: if none answers.
+    """
+    return socket.create_connection((uri.host, uri.port), timeout)
+
+
+def connect_to(
+    sock: socket.socket | None, address: Address, timeout: float | None
+) -> socket.socket:
+    """Connect to a socket address: ``(host, port)``, or a path for ``AF_UNIX``.
+
+    :param sock: used if it is of the right family, replaced if not.
+    """
+    if isinstance(address, (str, bytes)):
+        if sock is None or sock.family != socket.AF_UNIX:
+            _close(sock)
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        return _connect(sock, address, timeout)
+    host, port = (address[0] or "localhost"), address[1]
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if sock is not None:
+        for family, _, _, _, target in found:
+            if family == sock.family:
+                return _connect(sock, target, timeout)
+        _close(sock)
+    return socket.create_connection((host, port), timeout)
+
+
+def _connect(sock: socket.socket, address: Address, timeout: float | None) -> socket.socket:
+    sock.settimeout(timeout)
+    sock.connect(address)
+    return sock
+
+
+def _close(sock: socket.socket | None) -> None:
+    if sock is not None:
+        sock.close()

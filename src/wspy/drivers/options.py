@@ -1,0 +1,84 @@
+"""Arguments of the drivers, checked and sorted."""
+
+from __future__ import annotations
+
+import difflib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..handshake.client import ClientOptions
+from ..handshake.server import ServerOptions
+from ..protocol.limits import DEFAULT_LIMITS, LIMIT_NAMES, Limits
+from .tls import make_context
+
+_CLIENT = ("origin", "protocols", "extensions", "auth", "headers", "send_auth_first")
+_SERVER = (
+    "protocols",
+    "extensions",
+    "trusted_origins",
+    "locations",
+    "auth",
+    "onrequest",
+    "headers",
+    "select_subprotocol",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a ``websocket`` was told, for either role.
+
+    :ivar values: the arguments of ``ServerOptions`` and ``ClientOptions``.
+    """
+
+    values: Mapping[str, Any]
+    limits: Limits
+
+    def for_server(self) -> ServerOptions:
+        """Return what a server handshake needs of this."""
+        return ServerOptions(**self._pick(_SERVER), limits=self.limits)
+
+    def for_client(self) -> ClientOptions:
+        """Return what a client handshake needs of this."""
+        return ClientOptions(**self._pick(_CLIENT), limits=self.limits)
+
+    def _pick(self, names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: self.values[name] for name in names if name in self.values}
+
+
+def split_options(arguments: Mapping[str, Any], limits: Limits | None = None) -> Options:
+    """Sort keyword arguments into handshake options and limits.
+
+    :param limits: what to begin with.
+    :raises TypeError: for an unknown argument; the nearest known one is named.
+    :raises ValueError: for a limit that makes no sense.
+    """
+    known = {*_CLIENT, *_SERVER}
+    values = {name: value for name, value in arguments.items() if name in known}
+    changed = {name: value for name, value in arguments.items() if name in LIMIT_NAMES}
+    for name in arguments:
+        if name not in known and name not in LIMIT_NAMES:
+            near = difflib.get_close_matches(name, [*known, *LIMIT_NAMES], 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"unknown argument {name!r}{hint}")
+    return Options(values, replace(limits or DEFAULT_LIMITS, **changed))
+
+
+def server_context(
+    ssl_context: ssl.SSLContext | None, ssl_args: Mapping[str, Any] | None
+) -> ssl.SSLContext | None:
+    """Return the context that a server was told, either way.
+
+    :raises TypeError: if it was told both ways.
+    """
+    if ssl_context is not None and ssl_args is not None:
+        raise TypeError("pass ssl_context or ssl_args, not both")
+    if ssl_args is None:
+        return ssl_context
+    arguments = {name: value for name, value in ssl_args.items() if name != "server_side"}
+    context = arguments.pop("context", None)
+    if isinstance(context, ssl.SSLContext):
+        return context
+    return make_context(server_side=True, **arguments)

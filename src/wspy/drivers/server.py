@@ -1,0 +1,344 @@
+"""What both servers share: the listening socket, who may come in, and how all ends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import signal
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import InvalidState
+from ..handshake.http import Response, text_response
+from ..protocol.message import Message
+from .base import BaseConnection
+from .log import log_event, logger, show_address
+from .opening import Address, set_nodelay
+from .options import server_context, split_options
+from .sockets import unlink_stale
+from .waker import Waker
+
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_REST = 0.1
+# how many more are answered with 503 properly while the server is full
+_REFUSED_AT_ONCE = 16
+
+
+class BaseServer:
+    """Accepts clients and calls the ``on...`` methods; override those.
+
+    :param address: ``(host, port)``, host ``""`` for all interfaces, port 0
+        for any free one; or a path for a Unix socket.
+    :param loglevel: level of the logger ``wspy``, unless that has one already.
+    :param ssl_args: arguments as ``websocket.enable_ssl`` takes them, for TLS.
+    :param max_join_time: seconds that :meth:`shutdown` waits for clients by default.
+    :param backlog_size: connections that the kernel keeps until they are accepted.
+    :param ssl_context: in place of ``ssl_args``.
+    :param sock: a bound socket in place of ``address``.
+    :param arguments: those of ``websocket``, ``onrequest``, and every limit of
+        :class:`wspy.Limits` by its name.
+    :raises TypeError: for an unknown argument.
+    :raises OSError: if the address cannot be bound.
+    """
+
+    def __init__(
+        self,
+        address: Address = None,
+        loglevel: int = logging.INFO,
+        ssl_args: Mapping[str, Any] | None = None,
+        max_join_time: float = 2.0,
+        backlog_size: int = 1024,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        sock: socket.socket | None = None,
+        **arguments: Any,
+    ) -> None:
+        family = arguments.pop("sfamily", None)
+        self._options = split_options(arguments)
+        self._limits = self._options.limits
+        self._server_options = self._options.for_server()
+        self._context = server_context(ssl_context, ssl_args)
+        self.max_join_time = max_join_time
+        self._backlog = backlog_size
+        if logger.level == logging.NOTSET:
+            logger.setLevel(loglevel)
+        self._clock = time.monotonic
+        self._path: str | None = None
+        self._listener = sock or self._bind(address, family)
+        self._listener.setblocking(False)
+        self._listener.listen(backlog_size)
+        self.address = _local_name(self._listener)
+        self._counts: dict[Any, int] = {}
+        self._total = 0
+        self._guard = threading.Lock()
+        # until then nothing is accepted
+        self._rest_until = 0.0
+        self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
+        self._waker = Waker()
+        self._stop_at: float | None = None
+        self._running = False
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # callbacks, for subclasses
+
+    def onopen(self, client: Any) -> None:
+        """Called once a client's handshake is done."""
+
+    def onmessage(self, client: Any, message: Message) -> None:
+        """Called for each message."""
+
+    def onping(self, client: Any, payload: bytes) -> None:
+        """Called for each ping; it was answered already."""
+
+    def onpong(self, client: Any, payload: bytes) -> None:
+        """Called for each pong."""
+
+    def onclose(self, client: Any, code: int, reason: str) -> None:
+        """Called once for each client that was opened; 1006: it sent no close frame."""
+
+    def onerror(self, client: Any, error: Exception) -> None:
+        """Called when a handler raised or the client broke a rule; ``onclose`` follows."""
+
+    # running
+
+    @property
+    def clients(self) -> list[Any]:
+        """The clients whose handshake is done, as of now."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Serve until Ctrl-C, SIGTERM or :meth:`shutdown`; then close all clients and return.
+
+        :raises InvalidState: if it runs or has run already.
+        """
+        with self._guard:
+            if self._running or self._stopped.is_set():
+                raise InvalidState("a server runs once: make a new one")
+            self._running = True
+            self._thread = threading.current_thread()
+        log_event(logging.INFO, show_address(self.address), "listening")
+        try:
+            with self._signals():
+                self._serve()
+        finally:
+            self._running = False
+            self._close_sockets()
+            self._stopped.set()
+            log_event(logging.INFO, show_address(self.address), "stopped")
+
+    def _serve(self) -> None:
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Any]:
+        """Run in a thread of its own for the length of a ``with`` block; yields the address."""
+        thread = threading.Thread(target=self.run, name="wspy-server", daemon=True)
+        thread.start()
+        try:
+            yield self.address
+        finally:
+            self.shutdown()
+            thread.join()
+
+    def shutdown(self, deadline: float | None = None) -> None:
+        """Stop accepting, close all clients with 1001, abort those that take too long.
+
+        Any thread may call it; returns when all is done, or at once if it is
+        called by a handler in the server's own thread.
+
+        :param deadline: seconds for the clients; ``max_join_time`` by default.
+        """
+        seconds = self.max_join_time if deadline is None else deadline
+        self._stop_at = self._clock() + max(0.0, seconds)
+        self._waker.wake()
+        if not self._running and self._thread is None:
+            self._stopped.set()
+            self._close_sockets()
+        elif self._may_wait():
+            self._stopped.wait()
+
+    def _may_wait(self) -> bool:
+        return self._thread is not threading.current_thread()
+
+    def close(self) -> None:
+        """Free what a server holds that was never run; otherwise as :meth:`shutdown`."""
+        self.shutdown()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """The first Ctrl-C or SIGTERM ends the server in order; the second one at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before: dict[int, Any] = {}
+
+        def stop(number: int, frame: object) -> None:
+            for known, handler in before.items():
+                signal.signal(known, handler)
+            self._stop_at = self._clock() + self.max_join_time
+            self._waker.wake()
+
+        for wanted in (signal.SIGINT, signal.SIGTERM):
+            before[wanted] = signal.signal(wanted, stop)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    # the listening socket
+
+    def _bind(self, address: Address, family: int | None) -> socket.socket:
+        if isinstance(address, (str, bytes)):
+            self._path = os.fsdecode(address)
+            unlink_stale(self._path)
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            target: Any = address
+        else:
+            if address is None:
+                raise TypeError("pass address=(host, port), a path, or sock=...")
+            found = socket.getaddrinfo(
+                address[0] or None,
+                address[1],
+                family or (0 if address[0] else socket.AF_INET),
+                socket.SOCK_STREAM,
+                flags=socket.AI_PASSIVE,
+            )
+            listener = socket.socket(found[0][0], socket.SOCK_STREAM)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            target = found[0][4]
+        try:
+            listener.bind(target)
+        except OSError:
+            listener.close()
+            raise
+        return listener
+
+    def _accept(self) -> tuple[socket.socket, Address] | None:
+        """Accept one client; None if there is none.
+
+        Out of descriptors, one client is turned away and ``_rest_until`` set.
+        """
+        try:
+            sock, address = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return None
+        except OSError as error:
+            if error.errno not in _OUT_OF_DESCRIPTORS:
+                raise
+            self._turn_away_one(error)
+            return None
+        set_nodelay(sock)
+        return sock, address
+
+    def _turn_away_one(self, error: OSError) -> None:
+        """Use the spare descriptor to refuse a client, for it would wait for ever."""
+        log_event(logging.WARNING, show_address(self.address), "cannot accept", error)
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+        with contextlib.suppress(OSError):
+            sock, _ = self._listener.accept()
+            turn_away(sock, self._context is None)
+        with contextlib.suppress(OSError):
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+        self._rest_until = self._clock() + _REST
+
+    def _close_sockets(self) -> None:
+        self._listener.close()
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            self._path = None
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+        self._waker.close()
+
+    # who may come in
+
+    def _admit(self, address: Address) -> Response | bool:
+        """Count a client in. True: come in; a response: answer with it; False: turn away.
+
+        Unless it is False, :meth:`_release` must follow.
+        """
+        host = address[0] if isinstance(address, tuple) else None
+        most, name = self._most_clients()
+        most_here = self._limits.max_connections_per_address
+        with self._guard:
+            if self._total >= most + _REFUSED_AT_ONCE:
+                return False
+            before, here = self._total, self._counts.get(host, 0)
+            self._total += 1
+            self._counts[host] = here + 1
+        if before >= most:
+            return _busy(f"the server is full ({name}={most})")
+        if host is not None and here >= most_here:
+            return _busy(f"too many from your address (max_connections_per_address={most_here})")
+        return True
+
+    def _most_clients(self) -> tuple[int, str]:
+        """Return how many clients are served at once, and the argument that says so."""
+        return self._limits.max_connections, "max_connections"
+
+    def _release(self, address: Address) -> None:
+        host = address[0] if isinstance(address, tuple) else None
+        with self._guard:
+            self._total -= 1
+            left = self._counts[host] - 1
+            if left:
+                self._counts[host] = left
+            else:
+                del self._counts[host]
+
+
+class Routed(BaseConnection):
+    """A client of a server: its events go to the server's methods."""
+
+    server: Any
+
+    def onopen(self) -> None:
+        self.server.onopen(self)
+
+    def onmessage(self, message: Message) -> None:
+        self.server.onmessage(self, message)
+
+    def onping(self, payload: bytes) -> None:
+        self.server.onping(self, payload)
+
+    def onpong(self, payload: bytes) -> None:
+        self.server.onpong(self, payload)
+
+    def onclose(self, code: int, reason: str) -> None:
+        self.server.onclose(self, code, reason)
+
+    def onerror(self, error: Exception) -> None:
+        self.server.onerror(self, error)
+
+
+def _busy(why: str) -> Response:
+    return text_response(503, f"{why}\n", [("Retry-After", "5")])
+
+
+def turn_away(sock: socket.socket, plain: bool) -> None:
+    """Refuse a client without reading its request; never waits."""
+    with contextlib.suppress(OSError):
+        sock.setblocking(False)
+        if plain:
+            with contextlib.suppress(BlockingIOError):
+                sock.recv(64 * 1024)
+            sock.send(_busy("the server is full").encode())
+            sock.shutdown(socket.SHUT_WR)
+    sock.close()
+
+
+def _local_name(sock: socket.socket) -> Any:
+    name = sock.getsockname()
+    return name[:2] if isinstance(name, tuple) else name

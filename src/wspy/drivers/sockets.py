@@ -1,0 +1,91 @@
+"""The part of ``websocket`` that is a plain socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+
+class SocketLike:
+    """Passes on to the socket below what the protocol has no say in."""
+
+    sock: socket.socket
+    _timeout: float | None
+
+    @property
+    def family(self) -> socket.AddressFamily | int:
+        """The address family of the socket."""
+        return self.sock.family
+
+    @property
+    def type(self) -> socket.SocketKind | int:
+        """The type of the socket."""
+        return self.sock.type
+
+    @property
+    def proto(self) -> int:
+        """The protocol of the socket."""
+        return self.sock.proto
+
+    def bind(self, address: Any) -> None:
+        """Bind to ``(host, port)``, or to a path for ``AF_UNIX``."""
+        self.sock.bind(address)
+
+    def listen(self, backlog: int = 128) -> None:
+        """Wait for connections; call ``accept`` next."""
+        self.sock.listen(backlog)
+
+    def fileno(self) -> int:
+        """Return the descriptor, -1 once it is closed."""
+        return self.sock.fileno()
+
+    def getpeername(self) -> Any:
+        """Return the peer's address."""
+        return self.sock.getpeername()
+
+    def getsockname(self) -> Any:
+        """Return the own address."""
+        return self.sock.getsockname()
+
+    def getsockopt(self, level: int, option: int, *length: int) -> int | bytes:
+        """Return a socket option."""
+        return self.sock.getsockopt(level, option, *length)
+
+    def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
+        """Set a socket option."""
+        self.sock.setsockopt(level, option, value)
+
+    def gettimeout(self) -> float | None:
+        """Return the timeout of each call in seconds: None waits for ever, 0 never waits."""
+        return self._timeout
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Set the timeout of each call in seconds: None waits for ever, 0 never waits.
+
+        :raises ValueError: if it is negative.
+        """
+        if timeout is not None and timeout < 0:
+            raise ValueError(f"timeout must be None or 0 or more seconds, not {timeout!r}")
+        self._timeout = timeout
+
+    def setblocking(self, blocking: bool) -> None:
+        """Wait for ever (True), or never (False)."""
+        self.settimeout(None if blocking else 0.0)
+
+    def getblocking(self) -> bool:
+        """Whether calls wait."""
+        return self._timeout != 0
+
+
+def unlink_stale(path: str) -> None:
+    """Remove a Unix socket that nobody listens on, so that its path can be bound again."""
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        probe.connect(path)
+    except ConnectionRefusedError:
+        os.unlink(path)
+    except OSError:
+        pass
+    finally:
+        probe.close()

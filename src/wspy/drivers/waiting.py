@@ -1,0 +1,186 @@
+"""Waiting on one connection, for any number of threads.
+
+At any moment at most one thread polls the socket for reading, and at most one
+for writing; the others wait for what those two find. Whoever polls also
+serves the deadlines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..engine.interface import Engine
+
+T = TypeVar("T")
+
+_READ, _WRITE = 1, 2
+
+
+class Ticket:
+    """The mark of something that a sender waits for until it is written."""
+
+    __slots__ = ("callback", "done", "item")
+
+    def __init__(self, item: Any, callback: Callable[..., object] | None = None) -> None:
+        self.item = item
+        self.callback = callback
+        self.done = False
+
+
+class Pump:
+    """Moves bytes between an engine and its socket while callers wait.
+
+    :param engine: the connection; only touched with :attr:`lock` held.
+    :param clock: gives the time in seconds.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.lock = threading.Lock()
+        self._changed = threading.Condition(self.lock)
+        self._waiters = 0
+        self._polled = 0
+        self._done: list[Ticket] = []
+
+    def wait(self, ready: Callable[[float], T | None], timeout: float | None = None) -> T:
+        """Wait until ``ready(now)`` returns something else than None; return that.
+
+        :param ready: called with the lock held; what it raises ends the wait.
+        :param timeout: seconds, None for no limit.
+        :raises TimeoutError: if the time is over.
+        """
+        until = None if timeout is None else self.clock() + timeout
+        with self.lock:
+            self._waiters += 1
+            try:
+                return self._wait(ready, until)
+            finally:
+                self._waiters -= 1
+                self.flush()
+                self._notify()
+
+    def _wait(self, ready: Callable[[float], T | None], until: float | None) -> T:
+        while True:
+            result = ready(self.clock())
+            if result is not None:
+                return result
+            self.flush()
+            now = self.clock()
+            if until is not None and now >= until:
+                raise TimeoutError("nothing happened within the timeout of this call")
+            due = self.engine.deadline()
+            ends = [when for when in (until, due) if when is not None]
+            seconds = max(0.0, min(ends) - now) if ends else None
+            interest = self._free_interest()
+            if interest:
+                self._poll(interest, seconds)
+            else:
+                self._changed.wait(seconds)
+                self._tick()
+
+    def _free_interest(self) -> int:
+        """Return what the socket should be polled for that no thread polls it for."""
+        engine = self.engine
+        if engine.finished:
+            return 0
+        interest = 0
+        if engine.wants_read:
+            interest |= _READ
+        if engine.wants_write:
+            interest |= _WRITE
+        return interest & ~self._polled
+
+    def _poll(self, interest: int, seconds: float | None) -> None:
+        descriptor = self.engine.fileno()
+        self._polled |= interest
+        self.lock.release()
+        try:
+            found = poll(descriptor, interest, seconds)
+        finally:
+            self.lock.acquire()
+            self._polled &= ~interest
+        if found & _READ and self.engine.wants_read:
+            self.engine.on_readable(self.clock())
+        self.flush()
+        self._tick()
+        self._notify()
+
+    def _tick(self) -> None:
+        now = self.clock()
+        due = self.engine.deadline()
+        if due is not None and due <= now:
+            self.engine.tick(now)
+            self.flush()
+
+    def _notify(self) -> None:
+        if self.engine.finished:
+            self._close()
+        if self._waiters:
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Write what the socket takes at once; the lock is held."""
+        for mark in self.engine.on_writable(self.clock()):
+            mark.done = True
+            if mark.callback is not None:
+                self._done.append(mark)
+
+    def take_done(self) -> list[Ticket]:
+        """Return the written tickets that have callbacks, each once."""
+        with self.lock:
+            done, self._done = self._done, []
+        return done
+
+    def try_read(self) -> None:
+        """Read once if bytes are there and nobody else polls for them; the lock is held."""
+        if self.engine.wants_read and not self._polled & _READ:
+            self.engine.on_readable(self.clock())
+
+    def linger(self) -> None:
+        """Wait until the peer has taken what was said last, at most ``close_timeout`` seconds."""
+        self.wait(lambda now: self.engine.finished or None)
+
+    def wake(self) -> None:
+        """Let every waiter look again; the lock is held."""
+        self._changed.notify_all()
+
+    def abort(self) -> None:
+        """End the connection at once and wake every waiter."""
+        with self.lock:
+            self.engine.link.abort()
+            self._notify()
+
+    def _close(self) -> None:
+        # a descriptor is never closed under a thread that polls it, since its
+        # number could be another connection's a moment later
+        if self._polled:
+            with contextlib.suppress(OSError):
+                self.engine.sock.shutdown(socket.SHUT_RDWR)
+        else:
+            self.engine.close()
+
+
+def poll(descriptor: int, interest: int, seconds: float | None) -> int:
+    """Wait until a descriptor is ready; return for what (1 reading, 2 writing)."""
+    if not hasattr(select, "poll"):  # pragma: no cover - other platforms
+        readers = [descriptor] if interest & _READ else []
+        writers = [descriptor] if interest & _WRITE else []
+        found = select.select(readers, writers, [], seconds)
+        return _READ * bool(found[0]) | _WRITE * bool(found[1])
+    poller = select.poll()
+    wanted = (select.POLLIN if interest & _READ else 0) | (
+        select.POLLOUT if interest & _WRITE else 0
+    )
+    poller.register(descriptor, wanted)
+    # rounded up: a poll that ends just before a deadline would spin
+    events = poller.poll(None if seconds is None else math.ceil(seconds * 1000))
+    # errors and hang-ups are told by the next read or write
+    return interest if events else 0

@@ -1,0 +1,86 @@
+"""What becomes due on a link, when, and what is done then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from ..errors import HandshakeError, PingError, SocketClosed, SSLError, WebSocketError
+from ..protocol.close import CLOSE_POLICY, CLOSE_UNABLE
+from ..protocol.session import State
+from .lifecycle import Phase
+
+if TYPE_CHECKING:
+    from .link import Link
+
+Action = Callable[["Link", float], None]
+
+
+def timers(link: Link) -> Iterator[tuple[float, Action]]:
+    """Yield the times at which something is due in the link's present state, and what."""
+    limits, watch, session = link.limits, link.watch, link.session
+    if link.phase is Phase.FINISHED:
+        return
+    if link.phase is Phase.OPENING:
+        if limits.handshake_timeout is not None:
+            yield watch.began + limits.handshake_timeout, _handshake_is_late
+    elif link.phase is Phase.ENDING or (session and session.state is not State.OPEN):
+        # RFC 6455 §7.1.1, §7.1.7
+        yield link.ended_at + limits.close_timeout, _give_up
+    elif session is not None:
+        yield from _open_timers(link)
+
+
+def _open_timers(link: Link) -> Iterator[tuple[float, Action]]:
+    limits, watch = link.limits, link.watch
+    if limits.message_timeout is not None and watch.arriving is not None:
+        yield watch.arriving + limits.message_timeout, _message_is_late
+    if limits.full_timeout is not None and watch.stalled is not None:
+        yield watch.stalled + limits.full_timeout, _peer_does_not_read
+    due = watch.ping_due()
+    if due is not None:
+        yield due, _ping
+    gone = watch.gone_at()
+    if gone is not None:
+        yield gone, _peer_is_gone
+
+
+def _handshake_is_late(link: Link, now: float) -> None:
+    if link.time_out_opening(now):
+        return
+    seconds = link.limits.handshake_timeout
+    error: WebSocketError = HandshakeError(f"no answer within handshake_timeout={seconds} s")
+    if link.tls is not None and not link.tls.established:
+        error = SSLError(f"no TLS handshake within handshake_timeout={seconds} s")
+    link.decline(error, now)
+
+
+def _message_is_late(link: Link, now: float) -> None:
+    seconds = link.limits.message_timeout
+    _time_out(link, f"a message did not arrive within message_timeout={seconds} s", now)
+
+
+def _peer_does_not_read(link: Link, now: float) -> None:
+    if link.watch.is_stalled(link.wire, now):
+        seconds = link.limits.full_timeout
+        _time_out(link, f"the peer did not read for full_timeout={seconds} s", now)
+
+
+def _ping(link: Link, now: float) -> None:
+    link.send_ping(link.watch.new_payload(), now)
+
+
+def _peer_is_gone(link: Link, now: float) -> None:
+    detail = f"no answer to a ping within ping_timeout={link.limits.ping_timeout} s"
+    link.fail(PingError("timeout", detail=detail), now, code=CLOSE_UNABLE, cause="timeout")
+    # nobody is there to hear it: one attempt to write, and the end
+    link.ended_at = now - link.limits.close_timeout
+
+
+def _time_out(link: Link, detail: str, now: float) -> None:
+    error = SocketClosed("timeout", detail=detail)
+    link.fail(error, now, code=CLOSE_POLICY, cause="timeout")
+
+
+def _give_up(link: Link, now: float) -> None:
+    link.abort()

@@ -1,0 +1,60 @@
+"""How far a link is, and what it reports besides the events of its session."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..errors import WebSocketError
+from ..handshake.accepted import Accepted
+from ..protocol.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The handshake succeeded."""
+
+    accepted: Accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The handshake ended without a WebSocket: refused, or plain HTTP was answered.
+
+    :ivar error: why, or None if a ``Response`` was given on purpose.
+    """
+
+    error: WebSocketError | None
+
+
+LinkEvent = Event | Opened | Declined
+
+
+class TLS(Protocol):
+    """What a link needs of TLS; see :mod:`wspy.drivers.tls`."""
+
+    established: bool
+    ended: bool
+    ssl_object: Any
+
+    def receive(self, data: bytes) -> bytes:
+        """Take bytes from the network, return what they say."""
+
+    def encrypt(self, data: bytes) -> None:
+        """Queue plain bytes."""
+
+    def outgoing(self) -> bytes:
+        """Return and forget bytes for the network."""
+
+    def close(self) -> None:
+        """Queue the closing alert."""
+
+
+class Phase(enum.Enum):
+    """How far a link is; ENDING means that nothing but the end of TCP is missing."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    ENDING = "ending"
+    FINISHED = "finished"
