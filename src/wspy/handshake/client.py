@@ -69,10 +69,10 @@ class ClientOptions:
 
 
 def _credentials(auth: tuple[str, str]) -> tuple[str, str]:
-    user, password = auth
-    if not isinstance(user, str) or not isinstance(password, str):
+    pair = tuple(auth) if isinstance(auth, (tuple, list)) else ()
+    if len(pair) != 2 or not all(isinstance(part, str) for part in pair):
         raise TypeError("auth must be a tuple (user, password) of strings")
-    return user, password
+    return pair[0], pair[1]
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,6 @@ class HeadReader:
         self._buffer = bytearray()
         self._line_at = 0
         self._scan_at = 0
-        # RFC 9112 §2.2: a server ignores an empty line before the request line
         self._may_skip = kind is HeadKind.REQUEST
         self._start: str | None = None
         self._fields: list[tuple[str, str]] = []
@@ -133,14 +132,21 @@ class HeadReader:
 
     def _take(self, line: str) -> None:
         if self._start is None:
-            if line or not self._may_skip:
-                self._start = line
-                self._stop = _STOP
-            self._may_skip = False
+            self._take_start(line)
         elif line:
             self._take_field(line)
         else:
             self.head = Head(self._start, Headers(self._fields))
+
+    def _take_start(self, line: str) -> None:
+        if line:
+            self._start = line
+            self._stop = _STOP
+        # RFC 9112 §2.2: one empty line before the request line is ignored
+        elif self._may_skip:
+            self._may_skip = False
+        else:
+            raise HeadError(400, "an empty line where the start line belongs")
 
     def _take_field(self, line: str) -> None:
         self._lines += 1

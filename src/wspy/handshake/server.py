@@ -204,6 +204,7 @@ class ServerHandshake:
         return request
 
     def _plain_answer(self, request: Request) -> Response | None:
+        # RFC 9110 §15.6.4
         if self._refuse is not None:
             raise HandshakeError(f"refused with {self._refuse.status}", self._refuse)
         if self._options.onrequest is None:

@@ -1,0 +1,169 @@
+"""Headers, requests and responses (RFC 9110, RFC 9112)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wspy.handshake.http import Headers, Request, Response, text_response
+
+
+def test_headers_ignore_case_and_repeat() -> None:
+    # RFC 9110 §5.1, §5.3
+    headers = Headers([("Set-Cookie", "a=1"), ("X", " 2\t"), ("set-cookie", "b=2")])
+    assert headers.get("SET-COOKIE") == "a=1"
+    assert headers.get_all("set-Cookie") == ["a=1", "b=2"]
+    assert headers.get("x") == "2"
+    assert headers.get("y") is None
+    assert headers.get("y", "z") == "z"
+    assert "x" in headers
+    assert "y" not in headers
+    assert 1 not in headers
+    assert list(headers) == ["Set-Cookie", "X", "set-cookie"]
+    assert len(headers) == 3
+    assert headers.encode() == b"Set-Cookie: a=1\r\nX: 2\r\nset-cookie: b=2\r\n"
+    assert repr(Headers({"A": "b"})) == "Headers([('A', 'b')])"
+
+
+def test_headers_compare_and_copy() -> None:
+    headers = Headers({"A": "b"})
+    copy = Headers(headers)
+    assert copy == headers == Headers([("a", "b")])
+    copy.add("C", "d")
+    assert copy != headers
+    assert headers != [("A", "b")]
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(headers)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:", "\xe9", "a\r\n", "a\0", "(x)"])
+def test_names_are_tokens(name: str) -> None:
+    # RFC 9110 §5.1
+    with pytest.raises(ValueError, match="not a token"):
+        Headers([(name, "x")])
+
+
+@pytest.mark.parametrize("value", ["\r", "\n", "a\r\nX: y", "\0", "\x1b[0m", "\x7f", "\u20ac"])
+def test_values_have_no_controls(value: str) -> None:
+    # RFC 9110 §5.5: neither direction
+    with pytest.raises(ValueError, match="header A: "):
+        Headers([("A", value)])
+    with pytest.raises(ValueError, match="header A: "):
+        Response(200, headers={"A": value})
+
+
+def test_values_may_be_latin_1() -> None:
+    assert Headers({"A": "\xe9\ta"}).encode() == b"A: \xe9\ta\r\n"
+
+
+@given(st.text(), st.text())
+def test_what_is_added_stays_one_line(name: str, value: str) -> None:
+    headers = Headers()
+    try:
+        headers.add(name, value)
+    except ValueError:
+        return
+    encoded = headers.encode()
+    assert encoded.endswith(b"\r\n")
+    assert b"\r" not in encoded[:-2]
+    assert b"\n" not in encoded[:-2]
+    assert b"\0" not in encoded
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query", "host"),
+    [
+        ("/", "/", "", "h:1"),
+        ("/a%20b?c=d?e", "/a%20b", "c=d?e", "h:1"),
+        ("/?", "/", "", "h:1"),
+        # RFC 9112 §3.2.2: absolute-form
+        ("http://k:2/a?b", "/a", "b", "k:2"),
+        ("WSS://k", "/", "", "k"),
+        ("ws://k?b", "/", "b", "k"),
+        ("*", "*", "", "h:1"),
+    ],
+)
+def test_targets(target: str, path: str, query: str, host: str) -> None:
+    request = Request("GET", target, headers=Headers({"Host": "h:1"}))
+    assert (request.path, request.query, request.host) == (path, query, host)
+
+
+def test_request_properties() -> None:
+    request = Request("GET", "/a?x=1&y=%20&x=2&z")
+    assert request.params == {"x": ["1", "2"], "y": [" "], "z": [""]}
+    assert request.host is None
+    assert request.origin is None
+    assert request.cookies == {}
+    request.headers.add("Origin", "https://example.com")
+    request.headers.add("Cookie", 'a=1; b="2 3";c; =; a=4')
+    request.headers.add("Cookie", "d=e=f")
+    assert request.origin == "https://example.com"
+    assert request.cookies == {"a": "1", "b": "2 3", "": "", "d": "e=f"}
+    assert request.encode().startswith(b"GET /a?x=1&y=%20&x=2&z HTTP/1.1\r\nOrigin: https:")
+    assert request.encode().endswith(b"\r\nCookie: d=e=f\r\n\r\n")
+
+
+def test_responses_are_completed() -> None:
+    # RFC 9110 §8.6, RFC 9112 §9.6
+    assert text_response(404, "not \u20ac").encode() == (
+        b"HTTP/1.1 404 Not Found\r\n"
+        b"Content-Type: text/plain; charset=utf-8\r\n"
+        b"Content-Length: 8\r\n"
+        b"Connection: close\r\n"
+        b"\r\n"
+        b"not \xe2\x82\xac\n"
+    )
+
+
+def test_responses_keep_what_they_were_given() -> None:
+    headers = [("content-type", "text/html"), ("CONNECTION", "close, x"), ("Content-Length", "0")]
+    response = Response(299, headers=headers, reason="Fine")
+    assert response.encode() == (
+        b"HTTP/1.1 299 Fine\r\ncontent-type: text/html\r\n"
+        b"CONNECTION: close, x\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert response.headers == Headers(headers)
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    # RFC 9110 §9.3.2
+    sent = Response(200, b"abc").encode(body=False)
+    assert b"Content-Length: 3\r\n" in sent
+    assert sent.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_statuses_without_a_body(status: int) -> None:
+    # RFC 9110 §15.3.5, §15.4.5
+    sent = Response(status, b"abc").encode()
+    assert b"Content-" not in sent
+    assert sent.endswith(b"Connection: close\r\n\r\n")
+
+
+def test_101_has_only_its_own_headers() -> None:
+    assert Response(101, headers={"A": "b"}).encode() == (
+        b"HTTP/1.1 101 Switching Protocols\r\nA: b\r\n\r\n"
+    )
+
+
+def test_unknown_statuses_have_no_reason() -> None:
+    # RFC 9110 §15: the class is what counts; RFC 9112 §4: the reason may be empty
+    assert Response(599).encode().startswith(b"HTTP/1.1 599 \r\n")
+
+
+@pytest.mark.parametrize("status", [0, 99, 600, -1])
+def test_statuses_that_are_none(status: int) -> None:
+    with pytest.raises(ValueError, match="100 to 599"):
+        Response(status)
+
+
+def test_reasons_have_no_controls() -> None:
+    with pytest.raises(ValueError, match="reason"):
+        Response(200, reason="a\r\nb")
+
+
+def test_response_text() -> None:
+    assert Response(200, b"a\xff").text == "a\ufffd"
+    assert Response(200, "\xe9").body == b"\xc3\xa9"
+    assert Response(200, b"x") == Response(200, "x")
