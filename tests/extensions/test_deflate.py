@@ -328,3 +328,45 @@ def test_round_trips(messages: list[list[bytes]], bits: int, takeover: bool, cut
         got = b"".join(receiver.inflate(part, end=False) for part in parts)
         got += receiver.inflate(b"", end=True)
         assert got == b"".join(fragments)
+
+
+@st.composite
+def payloads(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """A message and a payload for it, made of several streams or of one."""
+    message, payload = b"", b""
+    last = None
+    for _ in range(draw(st.integers(1, 4))):
+        data = draw(st.one_of(st.binary(max_size=50), st.integers(1, 2 * SLICE).map(noise)))
+        last = draw(st.sampled_from([zlib.Z_FINISH, zlib.Z_SYNC_FLUSH]))
+        message += data
+        payload += compressed(data, last)
+    if last == zlib.Z_SYNC_FLUSH:
+        return message, payload.removesuffix(TAIL)
+    return message, payload + draw(st.sampled_from([b"", EMPTY_BLOCK]))
+
+
+@given(st.lists(payloads(), max_size=4), st.booleans(), st.data())
+def test_final_blocks_anywhere(
+    messages: list[tuple[bytes, bytes]], takeover: bool, data: st.DataObject
+) -> None:
+    # RFC 7692 §7.2.3.4
+    inflater = Inflater(15, takeover)
+    for message, payload in messages:
+        cut = data.draw(st.integers(0, len(payload)))
+        budget = len(message)
+        got = inflater.inflate(payload[:cut], end=False, budget=budget)
+        got += inflater.inflate(payload[cut:], end=True, budget=budget - len(got))
+        assert got == message
+
+
+@pytest.mark.parametrize("size", [SLICE - 10, SLICE - 5, SLICE - 4, SLICE, 2 * SLICE])
+@pytest.mark.parametrize("mode", [zlib.Z_FINISH, zlib.Z_SYNC_FLUSH])
+def test_slices_end_anywhere(size: int, mode: int) -> None:
+    # RFC 7692 §7.2.2
+    inflater = Inflater(15, True)
+    for more in range(16):
+        data = noise(size + more)
+        payload = compressed(data, mode)
+        payload = payload.removesuffix(TAIL) if mode == zlib.Z_SYNC_FLUSH else payload
+        assert inflater.inflate(payload, end=True) == data
+    assert inflater.inflate(HELLO, end=True) == b"Hello"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ..errors import PayloadTooBig, ProtocolError
@@ -103,29 +104,30 @@ class Deflater:
 
 
 class _Output:
-    """What was inflated at one call, within a budget."""
+    """What was inflated at one call, within a budget.
 
-    __slots__ = ("_budget", "_limit", "_size", "_chunks")
+    :ivar room: the most bytes to ask for next: one more than allowed, at least.
+    """
+
+    __slots__ = ("room", "_left", "_limit", "_chunks")
 
     def __init__(self, budget: int | None, limit: int | None) -> None:
-        self._budget = budget
-        self._limit = limit
-        self._size = 0
+        self._left = budget
+        self._limit = (budget if limit is None else limit) or 0
         self._chunks: list[bytes] = []
-
-    @property
-    def room(self) -> int:
-        """The most bytes to ask for: one more than allowed, at least."""
-        return STEP if self._budget is None else min(STEP, self._budget - self._size + 1)
+        self.room = STEP if budget is None or budget >= STEP else budget + 1
 
     def add(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        # RFC 6455 §10.4
-        if self._budget is not None and self._size > self._budget:
-            self._chunks.clear()
-            limit = self._budget if self._limit is None else self._limit
-            raise PayloadTooBig("an inflated message", limit=limit, argument="max_message")
         self._chunks.append(chunk)
+        if self._left is None:
+            return
+        self._left -= len(chunk)
+        # RFC 6455 §10.4
+        if self._left < 0:
+            self._chunks.clear()
+            raise PayloadTooBig("an inflated message", limit=self._limit, argument="max_message")
+        if self._left < STEP:
+            self.room = self._left + 1
 
     def join(self) -> bytes:
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
@@ -163,33 +165,28 @@ class Inflater:
         :raises ProtocolError: 1007 for what is not DEFLATE.
         """
         output = _Output(budget, limit)
-        view = memoryview(data)
+        # RFC 7692 §7.2.2: the tail is put back. Without any octet of payload, or right after
+        # a block with BFINAL set, it would be no end but the beginning of a block.
+        tail = end and (bool(data) or (self._begun and self._context is not None))
+        self._begun = not end and (self._begun or bool(data))
         try:
-            for at in range(0, len(data), SLICE):
-                self._feed(view[at : at + SLICE], output)
-            self._begun = self._begun or bool(data)
-            if end:
-                self._end(output)
+            for part, last in _slices(data):
+                self._feed(part, tail and last, output)
         except backend.Error as error:
             # RFC 7692 §7.2.2
             raise ProtocolError(
                 f"compressed data is invalid: {error}", section="RFC 7692 §7.2.2", code=1007
             ) from None
+        # RFC 7692 §7.1.1
+        if end and not self.takeover:
+            self._context = None
         return output.join()
 
-    def _end(self, output: _Output) -> None:
-        # RFC 7692 §7.2.2: the tail is put back. Without any octet of payload, or right after
-        # a block with BFINAL set, it would be no end but the beginning of a block.
-        if self._begun and self._context is not None:
-            self._feed(TAIL, output)
-        self._begun = False
-        # RFC 7692 §7.1.1
-        if not self.takeover:
-            self._context = None
-
-    def _feed(self, data: bytes | memoryview, output: _Output) -> None:
-        more = True
-        while more:
+    def _feed(self, data: bytes | memoryview, tail: bool, output: _Output) -> None:
+        if tail:
+            data = b"".join((data, TAIL))
+        full = False
+        while data or full:
             context = self._context
             if context is None:
                 context = self._context = backend.new_decompressor(self.window_bits)
@@ -198,17 +195,26 @@ class Inflater:
             output.add(chunk)
             # RFC 7692 §7.2.3.4: a block with BFINAL set ends a stream; another one may follow
             if context.eof:
-                data = context.unused_data
+                rest = context.unused_data
+                data = b"" if tail and rest == TAIL else rest
                 self._context = None
-                more = bool(data)
+                full = False
             else:
                 data = context.unconsumed_tail
                 # a full step may have left output inside of the decompressor
-                more = bool(data) or len(chunk) == room
+                full = len(chunk) == room
 
     def close(self) -> None:
         """Free the context."""
         self._context = None
+
+
+def _slices(data: bytes) -> Iterable[tuple[bytes | memoryview, bool]]:
+    """Return the data in slices, and whether each is the last."""
+    if len(data) <= SLICE:
+        return ((data, True),)
+    view = memoryview(data)
+    return ((view[at : at + SLICE], at + SLICE >= len(data)) for at in range(0, len(data), SLICE))
 
 
 class DeflateInstance(Extension.Instance):
