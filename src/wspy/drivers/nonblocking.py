@@ -11,6 +11,7 @@ from ..engine.interface import Engine
 from ..engine.lifecycle import LinkEvent
 from ..errors import BufferFull, InvalidState, SocketClosed
 from ..protocol.close import CLOSE_NORMAL, CLOSE_POLICY, pack_close
+from ..protocol.events import Ping
 from ..protocol.frame import Payload, to_bytes
 from ..protocol.message import Message, to_message
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
@@ -225,15 +226,22 @@ class AsyncConnection(BaseConnection):
                 if event is None:
                     break
                 self._dispatch(event)
+                if isinstance(event, Ping):
+                    # a pong is replaced by the next one only while the socket is full
+                    self._write(now)
+            self._write(now)
             with self._lock:
-                sent = self._engine.on_writable(now)
                 resumed = paused and not self._engine.link.is_paused
-            for message in sent:
-                self._call(self.onsent, message)
             if not resumed:
                 break
         if self._engine.finished:
             self._finish()
+
+    def _write(self, now: float) -> None:
+        with self._lock:
+            sent = self._engine.on_writable(now)
+        for message in sent:
+            self._call(self.onsent, message)
 
     def _finish(self) -> None:
         with self._lock:
