@@ -142,7 +142,7 @@ class Fragmenter:
     def send(self, message: Message, fragment_size: int | None, compress: bool, mark: Any) -> None:
         """Send a whole message; the arguments are those of ``Session.send``."""
         opcode = message.opcode
-        self._check_opcode(opcode)
+        self._check_opcode(opcode, whole=fragment_size is None)
         if self._opcode is not None:
             raise self._inside()
         kind = ControlFrame if is_control(opcode) else Frame
@@ -150,10 +150,7 @@ class Fragmenter:
 
     def send_part(self, opcode: int, data: bytes, final: bool, compress: bool, mark: Any) -> None:
         """Send a part of a message; the arguments are those of ``Session.send_part``."""
-        self._check_opcode(opcode)
-        # RFC 6455 §5.5
-        if is_control(opcode):
-            raise ValueError(f"opcode {opcode:#x} is a control frame's, which has no parts")
+        self._check_opcode(opcode, whole=False)
         if self._opcode not in (None, opcode):
             raise self._inside()
         first = self._opcode is None
@@ -188,10 +185,13 @@ class Fragmenter:
         for part in frame.fragment(fragment_size):
             frames.send_frame(part, compress=compress, mark=mark if part.final else None)
 
-    def _check_opcode(self, opcode: int) -> None:
+    def _check_opcode(self, opcode: int, *, whole: bool) -> None:
         # RFC 6455 §5.6, §5.8: text, binary, or what an extension in use defines
         if opcode not in (OPCODE_TEXT, OPCODE_BINARY) and opcode not in self._frames.claimed:
             raise ValueError(f"opcode {opcode:#x} is not one of a message")
+        # RFC 6455 §5.5: a control frame is never fragmented
+        if is_control(opcode) and not whole:
+            raise ValueError(f"opcode {opcode:#x} is a control frame's, which has no parts")
 
     def _inside(self) -> InvalidState:
         # RFC 6455 §5.4: fragments of one message are not interleaved with those of another
