@@ -58,10 +58,11 @@ def test_any_cut_gives_the_same_frames(role: Role) -> None:
             assert parse(parser, chunks) == frames
             partial = parser.partial
             if len(tail) < 2:
-                assert (partial, parser.buffered) == (None, len(tail))
+                assert (partial, parser.buffered, parser.unparsed) == (None, len(tail), len(tail))
             else:
                 assert partial is not None
                 assert (partial[0].opcode, partial[1], parser.buffered) == (1, b"tai", 3)
+                assert parser.unparsed == 0
 
 
 @given(

@@ -1,0 +1,95 @@
+"""What a session refuses before a frame is whole: text, sizes, numbers (RFC 6455 §8.1, §10.4)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.protocol.helpers import Peer, both_roles, failure, feed, new_session
+from wspy.errors import PayloadTooBig, ProtocolError
+from wspy.protocol.message import BinaryMessage, TextMessage
+from wspy.protocol.opcodes import OPCODE_BINARY, OPCODE_PING, OPCODE_TEXT
+from wspy.protocol.opcodes import OPCODE_CONTINUATION as CONT
+from wspy.protocol.role import Role
+
+
+@both_roles
+@pytest.mark.parametrize("fragmented", [False, True])
+@pytest.mark.parametrize("text", [b"\xff", b"ab\xc0", b"ab\xed\xa0", b"\xf4\x90", b"\xe2\x28"])
+def test_bad_text_fails_before_its_frame_is_whole(
+    role: Role, fragmented: bool, text: bytes
+) -> None:
+    # RFC 6455 §8.1
+    peer = Peer(role)
+    start = peer.frame(OPCODE_TEXT, b"first \xc3", final=False) if fragmented else b""
+    text = b"\xa9" + text if fragmented else text
+    wire = peer.frame(CONT if fragmented else OPCODE_TEXT, text + bytes(50))[:-50]
+    session = new_session(role)
+    events = feed(session, [start, wire[:-1]])
+    assert events == []
+    events = feed(session, [wire[-1:]])
+    error = failure(events)
+    assert isinstance(error, ProtocolError)
+    assert error.code == 1007
+
+
+@both_roles
+def test_a_partial_frame_of_binary_is_not_text(role: Role) -> None:
+    peer = Peer(role)
+    session = new_session(role)
+    wire = peer.frame(OPCODE_BINARY, b"\xff" * 10, final=False)
+    assert feed(session, [wire[:-3], wire[-3:]]) == []
+    wire = peer.frame(CONT, b"\xff" * 10)
+    assert feed(session, [wire[:-3], wire[-3:]]) == [BinaryMessage(b"\xff" * 20)]
+
+
+@both_roles
+@pytest.mark.parametrize("limit", [0, 1, 125, 126, 65536])
+def test_the_message_limit_is_exact_and_named(role: Role, limit: int) -> None:
+    # RFC 6455 §10.4
+    peer = Peer(role)
+    for before in {0, limit // 2, limit}:
+        start = peer.frame(OPCODE_BINARY, bytes(before), final=False) if before else b""
+        opcode = CONT if before else OPCODE_BINARY
+        session = new_session(role, max_message=limit)
+        fits = peer.frame(opcode, bytes(limit - before))
+        assert feed(session, [start + fits]) == [BinaryMessage(bytes(limit))]
+        session = new_session(role, max_message=limit)
+        # the header is enough, and even of a length that fits no memory
+        over = peer.frame(opcode, bytes(limit - before + 1))[: before - limit - 1]
+        for header in (over, peer.head(opcode, (1 << 63) - 1)):
+            session = new_session(role, max_message=limit)
+            error = failure(feed(session, [start + header]))
+            assert isinstance(error, PayloadTooBig)
+            assert (error.limit, error.argument, error.code) == (limit, "max_message", 1009)
+            assert "max_message=" in str(error)
+            assert session.closed_error().cause == "limit"
+
+
+@both_roles
+def test_the_fragment_limit_is_exact_and_named(role: Role) -> None:
+    # RFC 6455 §10.4: empty fragments count as well
+    peer = Peer(role)
+    session = new_session(role, max_fragments=3)
+    message = peer.frame(OPCODE_TEXT, final=False) + peer.frame(CONT, final=False)
+    for _ in range(3):
+        assert feed(session, [message + peer.frame(CONT)]) == [TextMessage("")]
+    error = failure(feed(session, [message + peer.frame(CONT, final=False) + peer.frame(CONT)]))
+    assert isinstance(error, PayloadTooBig)
+    assert (error.limit, error.argument, error.code) == (3, "max_fragments", 1009)
+    assert "max_fragments=" in str(error)
+
+
+@both_roles
+def test_is_receiving(role: Role) -> None:
+    peer = Peer(role)
+    session = new_session(role)
+    wire = peer.frame(OPCODE_BINARY, b"abc", final=False)
+    assert not session.is_receiving
+    # from the first byte on, also where a header has come and nothing of its payload
+    for at in range(len(wire)):
+        assert feed(session, [wire[at : at + 1]]) == []
+        assert session.is_receiving
+    feed(session, [peer.frame(OPCODE_PING)])
+    assert session.is_receiving
+    feed(session, [peer.frame(CONT)])
+    assert not session.is_receiving
