@@ -569,6 +569,7 @@ def test_the_log_is_safe_from_the_peer() -> None:
         ({"locations": ["chat"]}, ValueError, "locations"),
         ({"locations": ["/chat?x"]}, ValueError, "locations"),
         ({"extensions": ["deflate"]}, TypeError, "extensions"),
+        # RFC 6455 §11.3, RFC 9110 §7.6.1: what belongs to the handshake itself
         ({"headers": {"Upgrade": "x"}}, ValueError, "headers"),
         ({"headers": {"sec-websocket-accept": "x"}}, ValueError, "headers"),
         ({"headers": {"Transfer-Encoding": "x"}}, ValueError, "headers"),

@@ -12,12 +12,15 @@ from wspy.handshake.uri import URI, encode_host, encode_target, parse_uri
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        # RFC 3986 §3
         ("ws://example.com", URI(False, "example.com", 80, "/")),
         ("wss://example.com", URI(True, "example.com", 443, "/")),
         ("WSS://Example.COM/Chat", URI(True, "example.com", 443, "/Chat")),
         ("ws://example.com:8080/a/b?c=d&e", URI(False, "example.com", 8080, "/a/b?c=d&e")),
         ("ws://example.com?x", URI(False, "example.com", 80, "/?x")),
         ("ws://example.com:/x", URI(False, "example.com", 80, "/x")),
+        # RFC 1123 §2.1, and an underscore besides
+        ("ws://3com_x.example./", URI(False, "3com_x.example.", 80, "/")),
         ("ws://127.0.0.1:1/", URI(False, "127.0.0.1", 1, "/")),
         ("ws://[::1]/", URI(False, "::1", 80, "/")),
         ("ws://[2001:DB8::0:1]:81/", URI(False, "2001:db8::1", 81, "/")),

@@ -343,6 +343,7 @@ def _unasked(uri: URI, options: ClientOptions) -> Attempt:
 
 def _parse_response(head: Head) -> tuple[Response, str]:
     match = _STATUS_LINE.fullmatch(head.start)
+    # RFC 9112 §4
     if match is None:
         raise HandshakeError(f"the server does not speak HTTP/1.1: {head.start[:80]!r}")
     minor, status, reason = match.groups()

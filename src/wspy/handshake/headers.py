@@ -8,7 +8,7 @@ from ..extensions.grammar import is_token, split_list
 from .http import Headers
 from .uri import DEFAULT_PORTS, encode_host
 
-# RFC 9112 §3.2, RFC 3986 §3.2: uri-host [ ":" port ]; policy: no comma, which joins two
+# RFC 9112 §3.2, RFC 3986 §3.2.2: uri-host [ ":" port ]; policy: no comma, which joins two
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+;=%]+)(?::[0-9]*)?")
 
 # RFC 6454 §6.2: scheme "://" host [ ":" port ]
