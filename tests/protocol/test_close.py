@@ -94,11 +94,11 @@ def test_round_trip(code: int, reason: str) -> None:
 
 @given(st.binary(max_size=125))
 def test_any_payload_is_read_or_refused(payload: bytes) -> None:
+    code: int | None = None
     try:
         status = unpack_close(payload)
     except ProtocolError as error:
         code = error.code
     else:
-        code = None
         assert pack_close(status.code, status.reason) == payload
     assert code in (None, 1002, 1007)
