@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from wspy.errors import HandshakeError
+from wspy.handshake.auth import DigestAuth
 from wspy.handshake.client import ClientHandshake, ClientOptions
+from wspy.handshake.digest import Proof, hashed, parse_challenges, wire
+from wspy.handshake.digest import response as digest_response
+from wspy.handshake.http import Response
 from wspy.handshake.key import accept_value
 from wspy.handshake.server import ServerHandshake, ServerOptions
 from wspy.handshake.uri import parse_uri
@@ -153,3 +158,80 @@ def converse(client: ClientHandshake, options: ServerOptions) -> tuple[Any, ...]
 def accept_of(handshake: ClientHandshake) -> str:
     """The Sec-WebSocket-Accept that a client waits for."""
     return accept_value(handshake.request.headers.get("Sec-WebSocket-Key") or "")
+
+
+def error_of(handshake: ClientHandshake) -> HandshakeError:
+    """The error of a handshake that has failed, and done nothing else."""
+    assert handshake.done
+    assert handshake.accepted is None
+    assert handshake.next is None
+    assert handshake.error is not None
+    assert str(handshake.error).isprintable()
+    return handshake.error
+
+
+def client_state(pieces: list[bytes], eof: bool = False, **options: Any) -> tuple[object, ...]:
+    handshake = new_client(**options)
+    rest = list(pieces)
+    while rest and not handshake.done:
+        handshake.receive_data(rest.pop(0))
+    if eof:
+        handshake.receive_eof()
+    if handshake.accepted is not None:
+        return "accepted", handshake.accepted.trailing + b"".join(rest)
+    if handshake.error is not None:
+        answer = handshake.error.response
+        return "error", str(handshake.error), answer and (answer.status, answer.body)
+    return "next" if handshake.next else "open", None
+
+
+def server_error(handshake: ServerHandshake) -> HandshakeError:
+    assert handshake.error is not None
+    return handshake.error
+
+
+def authorized(value: Any, auth: Any, **options: Any) -> Response:
+    handshake = serve(request({"Authorization": value}), auth=auth, **options)
+    assert handshake.response is not None
+    return handshake.response
+
+
+def user_of(value: Any, auth: Any) -> str | None:
+    handshake = serve(request({"Authorization": value}), auth=auth)
+    assert handshake.request is not None
+    assert (handshake.accepted is None) is (handshake.request.user is None)
+    return handshake.request.user
+
+
+class Digest:
+    """Builds the Authorization header of a client that does as it is told."""
+
+    def __init__(self, scheme: DigestAuth, now: float = 0.0, which: int = 0) -> None:
+        self.challenge = parse_challenges(scheme.challenge(now)[which])[0].params
+        self.algorithm = self.challenge["algorithm"]
+
+    def answer(
+        self,
+        user: str = "Mufasa",
+        password: str = "Circle of Life",
+        nc: str = "00000001",
+        without: str = "",
+        **changes: str | None,
+    ) -> str:
+        realm, nonce = self.challenge["realm"], self.challenge["nonce"]
+        key = hashed(self.algorithm, wire(user), realm, wire(password))
+        proof = Proof("GET", "/chat", nonce, nc, "cn")
+        params: dict[str, str | None] = {
+            "username": wire(user),
+            "realm": realm,
+            "nonce": nonce,
+            "uri": "/chat",
+            "response": digest_response(self.algorithm, key, proof),
+            "qop": "auth",
+            "nc": nc,
+            "cnonce": "cn",
+            "algorithm": self.algorithm,
+            **changes,
+        }
+        pairs = [f'{name}="{text}"' for name, text in params.items() if text is not None]
+        return "Digest " + ", ".join(pair for pair in pairs if not pair.startswith(without + "="))

@@ -288,8 +288,8 @@ class Nonces:
     """Issues nonces that prove their own age, and counts their uses (RFC 7616 §3.3, §5.5).
 
     A nonce is its time of issue, random bytes and a signature, so that
-    nothing is stored before a client proved that it knows a password. Each
-    step here is one that no other thread can divide.
+    nothing is stored before a client proved that it knows a password. No lock
+    is needed: a count is claimed by one ``setdefault``, which threads share.
     """
 
     def __init__(self, lifetime: float, secret: bytes) -> None:

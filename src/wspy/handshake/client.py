@@ -306,10 +306,10 @@ class ClientHandshake:
         )
 
     def _confirm(self, response: Response) -> tuple[Instance, ...]:
-        values = response.headers.get_all("Sec-WebSocket-Extensions")
+        value = _once(response, "Sec-WebSocket-Extensions")
         # RFC 6455 §4.1, item 5
         try:
-            return tuple(negotiation.confirm(self._options.extensions, values))
+            return tuple(negotiation.confirm(self._options.extensions, [value]))
         except HandshakeError as error:
             error.response = response
             raise

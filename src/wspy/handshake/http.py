@@ -27,10 +27,12 @@ class Headers:
     :raises ValueError: for a name or value that must not be sent.
     """
 
-    __slots__ = ("_items",)
+    __slots__ = ("_items", "_values")
 
     def __init__(self, items: HeaderItems = ()) -> None:
         self._items: list[tuple[str, str]] = []
+        # by name in lower case: a handshake asks for a dozen of them
+        self._values: dict[str, list[str]] = {}
         pairs = items.items() if isinstance(items, (Headers, Mapping)) else items
         for name, value in pairs:
             self.add(name, value)
@@ -49,16 +51,18 @@ class Headers:
             raise ValueError(
                 f"header {name}: {value[:40]!r} has control characters or is not latin-1"
             )
-        self._items.append((name, value.strip(" \t")))
+        value = value.strip(" \t")
+        self._items.append((name, value))
+        self._values.setdefault(name.lower(), []).append(value)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the first value of a field, or the default."""
-        return next(iter(self.get_all(name)), default)
+        values = self._values.get(name.lower())
+        return values[0] if values else default
 
     def get_all(self, name: str) -> list[str]:
         """Return every value of a field, in the order they came."""
-        wanted = name.lower()
-        return [value for key, value in self._items if key.lower() == wanted]
+        return list(self._values.get(name.lower(), ()))
 
     def items(self) -> list[tuple[str, str]]:
         """Return all fields as pairs."""
@@ -69,7 +73,7 @@ class Headers:
         return "".join(f"{name}: {value}\r\n" for name, value in self._items).encode("latin-1")
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and bool(self.get_all(name))
+        return isinstance(name, str) and name.lower() in self._values
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, _ in self._items)
