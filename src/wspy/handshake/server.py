@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from ..errors import HandshakeError, InvalidState
 from ..extensions import negotiation
 from ..extensions.base import Extension
+from ..extensions.grammar import TOKEN
 from ..protocol.limits import DEFAULT_LIMITS, Limits
 from .accepted import Accepted
 from .auth import Auth, Denied, auth_schemes, authenticate, challenges
@@ -30,7 +31,7 @@ from .reading import Head, HeadError, HeadKind, HeadReader
 from .uri import encode_target
 
 # RFC 9112 §3: method SP request-target SP HTTP-version
-_REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!\"$-~]+) (HTTP/([0-9])\.([0-9]))")
+_REQUEST_LINE = re.compile(rf"({TOKEN.pattern}) ([!\"$-~]+) (HTTP/([0-9])\.([0-9]))")
 
 P = ParamSpec("P")
 T = TypeVar("T")
