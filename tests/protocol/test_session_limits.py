@@ -20,12 +20,15 @@ def test_bad_text_fails_before_its_frame_is_whole(
 ) -> None:
     # RFC 6455 §8.1
     peer = Peer(role)
-    start = peer.frame(OPCODE_TEXT, b"first \xc3", final=False) if fragmented else b""
-    text = b"\xa9" + text if fragmented else text
+    start = peer.frame(OPCODE_TEXT, "a whole message, é".encode())
+    if fragmented:
+        start += peer.frame(OPCODE_TEXT, b"a longer fragment \xc3", final=False)
+        text = b"\xa9" + text
     wire = peer.frame(CONT if fragmented else OPCODE_TEXT, text + bytes(50))[:-50]
     session = new_session(role)
-    events = feed(session, [start, wire[:-1]])
-    assert events == []
+    # byte by byte, so that each part was looked at before its end
+    events = feed(session, (byte.to_bytes(1, "big") for byte in (start + wire)[:-1]))
+    assert events == [TextMessage("a whole message, é")]
     events = feed(session, [wire[-1:]])
     error = failure(events)
     assert isinstance(error, ProtocolError)

@@ -72,6 +72,16 @@ LEGAL = {
         ),
         [TextMessage("a"), BinaryMessage(b"")],
     ),
+    # RFC 6455 §8.1: what was checked of one message says nothing about the next
+    "texts one after the other": Case(
+        lambda p: (
+            p.frame(OPCODE_TEXT, "aé".encode())
+            + p.frame(OPCODE_TEXT, "b€".encode(), final=False)
+            + p.frame(CONT, "cdé".encode())
+            + p.frame(OPCODE_TEXT, "éfg".encode())
+        ),
+        [TextMessage("aé"), TextMessage("b€cdé"), TextMessage("éfg")],
+    ),
     # RFC 6455 §5.4, §5.5: control frames may come between fragments
     "control frames between fragments": Case(
         lambda p: (
