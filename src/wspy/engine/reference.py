@@ -53,6 +53,7 @@ class ReferenceEngine:
     def on_writable(self, now: float) -> list[Any]:
         link = self.link
         marks: list[Any] = []
+        link.pump()
         while link.wire.size and not link.lost and link.phase is not Phase.FINISHED:
             try:
                 count = self._write()
