@@ -136,7 +136,9 @@ class websocket(SocketLike, FrameCalls):
 
         :returns: what unpacks to ``(websocket, address)``, and is the websocket.
         :raises TimeoutError: if none came in time.
+        :raises InvalidState: before ``bind``. ``listen`` is called if you did not.
         """
+        self._listen_once()
         self.sock.settimeout(self._timeout)
         while True:
             sock, address = self.sock.accept()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from typing import Any
+
+from ..errors import InvalidState
 
 
 class SocketLike:
@@ -12,6 +15,7 @@ class SocketLike:
 
     sock: socket.socket
     _timeout: float | None
+    _listens = False
 
     @property
     def family(self) -> socket.AddressFamily | int:
@@ -35,6 +39,19 @@ class SocketLike:
     def listen(self, backlog: int = 128) -> None:
         """Wait for connections; call ``accept`` next."""
         self.sock.listen(backlog)
+        self._listens = True
+
+    def _listen_once(self) -> None:
+        """Listen if nobody said so; only once, for a socket that was shut down stays so."""
+        if self._listens:
+            return
+        with contextlib.suppress(OSError):
+            self._listens = bool(self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+        if not self._listens:
+            name = self.sock.getsockname()
+            if not (name[1] if isinstance(name, tuple) else name):
+                raise InvalidState("nobody can connect yet: call bind(address) before accept()")
+            self.listen()
 
     def fileno(self) -> int:
         """Return the descriptor, -1 once it is closed."""
