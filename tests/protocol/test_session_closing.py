@@ -215,8 +215,9 @@ class Unspeakable(ProtocolError):
     [
         (ProtocolError("bad", section="RFC 6455 §5.2"), None, "protocol", 1002, True),
         (PayloadTooBig("it", limit=1, argument="x"), None, "limit", 1009, True),
-        (PingError("timeout"), None, "timeout", 1011, True),
-        (SocketClosed("timeout"), 1008, "timeout", 1008, True),
+        (PingError("timeout", detail="no pong"), None, "timeout", 1011, True),
+        (SocketClosed("timeout", detail="too slow"), 1008, "timeout", 1008, True),
+        (SocketClosed("error", detail="secret"), None, "error", 1011, False),
         (HandshakeError("x"), None, "error", 1011, True),
         # what a handler raised is not for the peer's eyes
         (ZeroDivisionError("secret"), None, "error", 1011, False),
@@ -233,7 +234,8 @@ def test_fail(
     session = new_session(role)
     session.send("before")
     session.fail(error, code=code)
-    reason = str(error) if said else ""
+    told = error.detail if isinstance(error, SocketClosed) else str(error)
+    reason = told if said else ""
     assert session.data_to_send() == sent(
         role, (OPCODE_TEXT, b"before"), (OPCODE_CLOSE, pack_close(sent_code, reason))
     )
@@ -246,7 +248,8 @@ def test_fail(
     session.fail(ValueError("again"))
     assert session.next_event() is None
     closed = nothing_can_be_sent(session)
-    assert (closed.cause, closed.detail) == (cause, str(error))
+    assert (closed.cause, closed.detail) == (cause, told)
+    assert isinstance(closed, PingError) is isinstance(error, PingError)
     assert closed.sent is not None
     assert closed.sent.code == sent_code
 

@@ -25,6 +25,7 @@ from typing import Any
 from ..errors import (
     CloseStatus,
     PayloadTooBig,
+    PingError,
     ProtocolError,
     SocketClosed,
     WebSocketError,
@@ -329,12 +330,10 @@ class Session:
         if self.state is State.CLOSED:
             return
         if self.sent is None:
-            # what failed inside of a handler or extension is not the peer's business
-            reason = str(error) if isinstance(error, WebSocketError) else ""
-            self._push_close(_code(error) if code is None else code, reason)
+            self._push_close(_code(error) if code is None else code, _reason(error))
             self.cause = cause or _cause(error)
         self.state = State.CLOSED
-        self._detail = str(error) or type(error).__name__
+        self._detail = _detail(error)
         self.error = error if isinstance(error, WebSocketError) else self._wrap(error)
         self._pending.append(Failure(self.error))
 
@@ -352,7 +351,8 @@ class Session:
 
     def closed_error(self, detail: str = "") -> SocketClosed:
         """Return the exception that tells how the connection ended."""
-        return SocketClosed(
+        kind = PingError if isinstance(self.error, PingError) else SocketClosed
+        return kind(
             self.cause,
             received=self.received,
             sent=self.sent,
@@ -374,6 +374,17 @@ def _code(error: Exception) -> int:
     if isinstance(error, ProtocolError) and may_travel(error.code):
         return error.code
     return CLOSE_UNABLE
+
+
+def _reason(error: Exception) -> str:
+    # what failed inside of a handler or extension is not the peer's business
+    private = not isinstance(error, WebSocketError) or getattr(error, "cause", "") == "error"
+    return "" if private else _detail(error)
+
+
+def _detail(error: Exception) -> str:
+    # the rest of what a SocketClosed tells is told by closed_error()
+    return error.detail if isinstance(error, SocketClosed) else str(error) or type(error).__name__
 
 
 def _cause(error: Exception) -> str:
