@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import select
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import wspy
 
@@ -54,6 +57,47 @@ def echo_blocking(url: str) -> None:
             connection.send(message)
 
 
+class EpollClient(wspy.AsyncConnection):
+    """Sends each message back, without ever waiting."""
+
+    is_over = False
+
+    def onmessage(self, message: wspy.Message) -> None:
+        self.send(message)
+
+    def onclose(self, code: int, reason: str) -> None:
+        self.is_over = True
+
+
+def echo_epoll(url: str) -> None:
+    """Send each message back from an epoll loop until the server ends the connection."""
+    parts = urlsplit(url)
+    location = f"{parts.path}?{parts.query}"
+    with wspy.websocket(location=location, extensions=[wspy.DeflateMessage()], **LIMITS) as sock:
+        sock.connect((parts.hostname, parts.port))
+        client = EpollClient(sock)
+        with select.epoll() as poller:
+            poller.register(client.fileno(), 0)
+            client.tick()  # a message may have come together with the handshake
+            while not client.is_over:
+                turn(poller, client)
+
+
+def turn(poller: select.epoll, client: EpollClient) -> None:
+    """Wait for the socket or the next deadline, and do what is possible."""
+    wanted = select.EPOLLIN * client.can_recv() | select.EPOLLOUT * client.can_send()
+    poller.modify(client.fileno(), wanted)
+    due = client.deadline()
+    patience = -1 if due is None else max(0.0, due - time.monotonic())
+    for _, found in poller.poll(patience):
+        if found & ~select.EPOLLOUT:
+            client.do_async_recv()
+        if found & select.EPOLLOUT and not client.is_over:
+            client.do_async_send()
+    if due is not None and due <= time.monotonic() and not client.is_over:
+        client.tick()
+
+
 def ask_number(url: str) -> int:
     """Return the number that the server sends."""
     with connect(url) as connection:
@@ -70,4 +114,7 @@ SERVERS: dict[str, Callable[[], contextlib.AbstractContextManager[str]]] = {
     "threaded": partial(serve, ThreadedEcho),
     "epoll": partial(serve, EpollEcho),
 }
-CLIENTS: dict[str, Callable[[str], None]] = {"blocking": echo_blocking}
+CLIENTS: dict[str, Callable[[str], None]] = {
+    "blocking": echo_blocking,
+    "epoll": echo_epoll,
+}

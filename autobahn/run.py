@@ -26,7 +26,8 @@ SELECTIONS = {
     "full": ["9.*", "12.*", "13.*"],
 }
 INFORMATIONAL_ALLOWED = {"7.1.6", "7.13.1", "7.13.2"}
-TIME_LIMIT = 1800.0
+# seconds for one peer
+TIME_LIMIT = 600.0
 
 
 class Failure(NamedTuple):
