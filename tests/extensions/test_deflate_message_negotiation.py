@@ -12,7 +12,6 @@ from wspy.extensions.deflate_message import PARAMS, DeflateMessage
 from wspy.extensions.negotiation import accept, confirm, offer
 
 NAME = "permessage-deflate"
-TEXT = "a sentence that is long enough to be compressed, and compressed, and compressed"
 
 
 # Options
