@@ -19,6 +19,7 @@ from ..protocol.message import Message, to_message
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import State
 from .base import BaseConnection
+from .keeper import keeper
 from .waiting import Pump, Ticket
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Connection(BaseConnection):
         #: The websocket below.
         self.sock = sock
         self._setup(sock.pump)
+        keeper.add(self)
 
     def _setup(self, pump: Pump) -> None:
         self._pump = pump
@@ -202,6 +204,16 @@ class Connection(BaseConnection):
             self._queue.append(event)
             self._charge += _cost(event)
 
+    def look_after(self) -> bool:
+        """Serve pings and deadlines for a caller that is busy elsewhere; for the keeper."""
+        with self._lock:
+            if self._engine.finished:
+                return False
+            if not self._is_looping:
+                self._listen(self._now())
+                self._pump.serve()
+            return True
+
     def send_ping(self, payload: Payload = b"") -> None:
         """Send a ping with at most 125 bytes; its pong sets ``latency``, and calls ``onpong``.
 
@@ -311,6 +323,7 @@ class Connection(BaseConnection):
                 self._engine.link.send_close(code, reason, self._now())
         with contextlib.suppress(SocketClosed):
             self._pump.wait(self._is_over)
+        keeper.remove(self)
 
     def _is_over(self, now: float) -> bool | None:
         while not self._engine.finished:
@@ -325,6 +338,7 @@ class Connection(BaseConnection):
     def abort(self) -> None:
         """End the connection at once, without a closing handshake."""
         self._pump.abort()
+        keeper.remove(self)
 
     def fileno(self) -> int:
         """Return the descriptor, -1 once it is closed."""

@@ -48,6 +48,9 @@ class Pump:
         self._changed = threading.Condition(self.lock)
         self._waiters = 0
         self._polled = 0
+        # when the last waiter left
+        self._left_at = clock()
+        self._has_writer = False
         self._done: list[Ticket] = []
 
     def wait(self, ready: Callable[[float], T | None], timeout: float | None = None) -> T:
@@ -57,25 +60,31 @@ class Pump:
         :param timeout: seconds, None for no limit.
         :raises TimeoutError: if the time is over.
         """
-        until = None if timeout is None else self.clock() + timeout
         with self.lock:
+            now = self.clock()
+            if not self._waiters:
+                self.engine.link.watch.skip(now - self._left_at)
             self._waiters += 1
             try:
-                return self._wait(ready, until)
+                return self._wait(ready, None if timeout is None else now + timeout)
             finally:
                 self._waiters -= 1
-                self.flush()
-                self._notify()
+                self._left_at = self.clock()
+                self.push()
 
     def _wait(self, ready: Callable[[float], T | None], until: float | None) -> T:
+        tried = False
         while True:
             result = ready(self.clock())
             if result is not None:
                 return result
-            self.flush()
+            if self._loses():
+                continue
             now = self.clock()
-            if until is not None and now >= until:
+            if tried and until is not None and now >= until:
                 raise TimeoutError("nothing happened within the timeout of this call")
+            # a timeout of 0 still looks once
+            tried = True
             due = self.engine.deadline()
             ends = [when for when in (until, due) if when is not None]
             seconds = max(0.0, min(ends) - now) if ends else None
@@ -85,6 +94,12 @@ class Pump:
             else:
                 self._changed.wait(seconds)
                 self._tick()
+
+    def _loses(self) -> bool:
+        """Write, and return whether that showed that TCP is lost."""
+        before = self.engine.link.lost
+        self.flush()
+        return self.engine.link.lost and not before
 
     def _free_interest(self) -> int:
         """Return what the socket should be polled for that no thread polls it for."""
@@ -109,9 +124,7 @@ class Pump:
             self._polled &= ~interest
         if found & _READ and self.engine.wants_read:
             self.engine.on_readable(self.clock())
-        self.flush()
-        self._tick()
-        self._notify()
+        self.serve()
 
     def _tick(self) -> None:
         now = self.clock()
@@ -125,6 +138,29 @@ class Pump:
             self._close()
         if self._waiters:
             self._changed.notify_all()
+
+    def serve(self) -> None:
+        """Write, do what is due, and let every waiter look again; the lock is held."""
+        self.flush()
+        self._tick()
+        self._notify()
+
+    def push(self) -> None:
+        """Write what the socket takes, and let others go on; the lock is held."""
+        self.flush()
+        self._notify()
+        # who polls for reading only does not know that something is left to write
+        if self.engine.wants_write and self._polled == _READ and not self._has_writer:
+            self._has_writer = True
+            with contextlib.suppress(RuntimeError):
+                threading.Thread(target=self._write_rest, name="wspy-writer", daemon=True).start()
+
+    def _write_rest(self) -> None:
+        def written(now: float) -> bool | None:
+            self._has_writer = self.engine.wants_write and not self.engine.finished
+            return None if self._has_writer else True
+
+        self.wait(written)
 
     def flush(self) -> None:
         """Write what the socket takes at once; the lock is held."""
