@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..engine.interface import Engine
-from ..engine.lifecycle import LinkEvent
 from ..errors import BufferFull, InvalidState, SocketClosed
 from ..protocol.close import CLOSE_NORMAL, CLOSE_POLICY, pack_close
 from ..protocol.events import Ping
 from ..protocol.frame import Payload, to_bytes
 from ..protocol.message import Message, to_message
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
+from ..protocol.session import Session, State
 from .base import BaseConnection
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class AsyncConnection(BaseConnection):
     def _setup(self, engine: Engine, lock: threading.Lock) -> None:
         super().__init__(engine, lock)
         self._clock = time.monotonic
+        engine.link.pauses = True
+        # frames may have come with the handshake
+        self._is_fresh = engine.link.accepted is not None
 
     def _now(self) -> float:
         return self._clock()
@@ -76,17 +79,22 @@ class AsyncConnection(BaseConnection):
         """
         message = to_message(message)
         with self._lock:
-            session = self._session()
+            session = self._sendable(message)
             if self._engine.link.is_full:
                 return self._refuse(message)
-            try:
-                session.send(message, fragment_size=fragment_size, compress=compress, mark=message)
-            except SocketClosed as error:
-                error.unsent = (message,)
-                raise
+            session.send(message, fragment_size=fragment_size, compress=compress, mark=message)
             self._engine.link.pump()
         self._changed()
         return True
+
+    def _sendable(self, message: Message) -> Session:
+        session = self._session()
+        # before the question of room: there never is any again in a closed connection
+        if session.state is not State.OPEN:
+            error = self._engine.link.closed_error()
+            error.unsent = (message,)
+            raise error
+        return session
 
     def _refuse(self, message: Message) -> bool:
         link = self._engine.link
@@ -117,7 +125,7 @@ class AsyncConnection(BaseConnection):
         opcode = OPCODE_TEXT if isinstance(frames[0], str) else OPCODE_BINARY
         whole = Message(opcode, b"".join(to_bytes(part) for part in frames))
         with self._lock:
-            session = self._session()
+            session = self._sendable(whole)
             if self._engine.link.is_full:
                 return self._refuse(whole)
             for index, part in enumerate(frames, 1):
@@ -192,13 +200,14 @@ class AsyncConnection(BaseConnection):
 
     def can_send(self) -> bool:
         """Whether write events matter now."""
-        return self._engine.wants_write
+        return self._is_fresh or self._engine.wants_write
 
     def do_async_recv(self, bufsize: int = 64 * 1024) -> None:
         """Read once and call back; call it on a read event."""
         with self._lock:
             now = self._now()
-            self._engine.on_readable(now, bufsize)
+            if self._engine.wants_read:
+                self._engine.on_readable(now, bufsize)
         self._serve(now)
 
     def do_async_send(self) -> None:
@@ -218,6 +227,7 @@ class AsyncConnection(BaseConnection):
 
     def _serve(self, now: float) -> None:
         """Hand out what has arrived, and write all answers at once."""
+        self._is_fresh = False
         while True:
             while True:
                 with self._lock:
@@ -244,13 +254,12 @@ class AsyncConnection(BaseConnection):
             self._call(self.onsent, message)
 
     def _finish(self) -> None:
-        with self._lock:
-            # what arrived before the end is still delivered
-            now = self._now()
-            events: list[LinkEvent] = []
-            while (event := self._engine.next_event(now)) is not None:
-                events.append(event)
-        for event in events:
+        # what arrived before the end is still delivered, one by one: it may be much
+        while True:
+            with self._lock:
+                event = self._engine.next_event(self._now())
+            if event is None:
+                break
             self._dispatch(event)
         with self._lock:
             self._engine.close()
