@@ -18,8 +18,8 @@ T = TypeVar("T", bound=Timed)
 class Wheel(Generic[T]):
     """Wakes its members at about the time they asked for, never before.
 
-    A member has one place at most. One that asks for a later time keeps its
-    place and asks again when it is woken.
+    A member has one place at most, and none once it is forgotten. One that
+    asks for a later time keeps its place and asks again when it is woken.
 
     :param now: the time in seconds.
     :param resolution: how exact, in seconds.
@@ -28,17 +28,23 @@ class Wheel(Generic[T]):
     def __init__(self, now: float, resolution: float = 0.1) -> None:
         self._resolution = resolution
         self._done = int(now / resolution)
-        self._slots: dict[int, list[T]] = {}
+        # the members of a slot are keys, so that leaving costs no search
+        self._slots: dict[int, dict[T, None]] = {}
 
     def schedule(self, member: T, when: float) -> None:
         """Wake a member at ``when``, or sooner if it has asked for that before."""
         slot = max(math.ceil(when / self._resolution), self._done + 1)
         if member.slot < 0 or slot < member.slot:
+            self.forget(member)
             member.slot = slot
-            self._slots.setdefault(slot, []).append(member)
+            self._slots.setdefault(slot, {})[member] = None
 
     def forget(self, member: T) -> None:
-        """Wake a member no more."""
+        """Wake a member no more, and keep no reference to it."""
+        members = self._slots.get(member.slot, {})
+        members.pop(member, None)
+        if not members:
+            self._slots.pop(member.slot, None)
         member.slot = -1
 
     def due(self, now: float) -> list[T]:
@@ -47,9 +53,8 @@ class Wheel(Generic[T]):
         found: list[T] = []
         for slot in sorted(slot for slot in self._slots if slot <= current):
             for member in self._slots.pop(slot):
-                if member.slot == slot:
-                    member.slot = -1
-                    found.append(member)
+                member.slot = -1
+                found.append(member)
         self._done = max(self._done, current)
         return found
 
