@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
 
 
 class Waker:
     """A descriptor that becomes readable on demand: an eventfd, or a socket pair."""
 
     def __init__(self) -> None:
+        # once closed, the descriptor's number may be another file's: none is written to
+        # while it is closed; a signal handler may interrupt whoever holds this
+        self._guard = threading.RLock()
         self._pair: tuple[socket.socket, socket.socket] | None = None
         if hasattr(os, "eventfd"):
             self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -26,7 +30,7 @@ class Waker:
 
     def wake(self) -> None:
         """Make the descriptor readable; safe from any thread, also after :meth:`close`."""
-        with contextlib.suppress(OSError, ValueError):
+        with self._guard, contextlib.suppress(OSError, ValueError):
             if self._pair is not None:
                 self._pair[1].send(b"\0")
             elif self._descriptor >= 0:
@@ -42,9 +46,10 @@ class Waker:
 
     def close(self) -> None:
         """Close the descriptor."""
-        if self._pair is not None:
-            for end in self._pair:
-                end.close()
-        elif self._descriptor >= 0:
-            descriptor, self._descriptor = self._descriptor, -1
-            os.close(descriptor)
+        with self._guard:
+            if self._pair is not None:
+                for end in self._pair:
+                    end.close()
+            elif self._descriptor >= 0:
+                descriptor, self._descriptor = self._descriptor, -1
+                os.close(descriptor)
