@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import InvalidState
-from ..handshake.http import Response, text_response
+from ..handshake.http import Request, Response, text_response
 from ..protocol.message import Message
 from .base import BaseConnection
 from .log import log_event, logger, show_address
@@ -60,6 +60,7 @@ class BaseServer:
         **arguments: Any,
     ) -> None:
         family = arguments.pop("sfamily", None)
+        arguments.setdefault("onrequest", self.onrequest)
         self._options = split_options(arguments)
         self._limits = self._options.limits
         self._server_options = self._options.for_server()
@@ -87,6 +88,13 @@ class BaseServer:
         self._thread: threading.Thread | None = None
 
     # callbacks, for subclasses
+
+    def onrequest(self, request: Request) -> Response | None:
+        """Called for each well-formed request; return a response to give in place of a connection.
+
+        The argument ``onrequest`` replaces this method.
+        """
+        return None
 
     def onopen(self, client: Any) -> None:
         """Called once a client's handshake is done."""
