@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine.interface import Engine
 from ..engine.lifecycle import Declined, LinkEvent, Opened
-from ..errors import InvalidState, SocketClosed, WebSocketError
+from ..errors import HandshakeError, InvalidState, SocketClosed, WebSocketError
 from ..handshake.accepted import Accepted
 from ..handshake.http import Request, Response
 from ..protocol.close import CLOSE_UNABLE
@@ -115,7 +115,8 @@ class BaseConnection:
         """How the connection ended (codes of both sides, cause), or None before that."""
         if self.state is not State.CLOSED:
             return None
-        return self._engine.link.closed_error()
+        with self._lock:
+            return self._closed_error()
 
     @property
     def _accepted(self) -> Accepted | None:
@@ -134,8 +135,11 @@ class BaseConnection:
         if session is not None:
             return session
         if self._ended or self._engine.finished:
-            raise self._engine.link.closed_error()
+            raise self._closed_error()
         raise InvalidState("the handshake is not done yet: wait for onopen")
+
+    def _closed_error(self) -> SocketClosed:
+        return self._engine.link.closed_error()
 
     def _dispatch(self, event: LinkEvent) -> None:
         """Tell the user of an event; handlers may raise what they like."""
@@ -169,18 +173,27 @@ class BaseConnection:
     def _report_declined(self, error: WebSocketError | None) -> None:
         if error is None:
             self._log(logging.DEBUG, "was answered over plain HTTP")
-        else:
-            self._log(logging.INFO, "handshake failed", error)
+            return
+        self._log(logging.INFO, "handshake failed", error)
+        if isinstance(error, HandshakeError) and _is_ours(error):
+            logger.error("%s: a handshake callback raised", self, exc_info=error.__cause__)
 
     def _call(self, handler: Callable[..., object], *arguments: Any) -> None:
         try:
             handler(*arguments)
         except Exception as error:
+            if isinstance(error, SocketClosed) and self._is_closing():
+                # it sent something to a peer that is gone
+                self._log(logging.DEBUG, "handler ended", error)
+                return
             name = getattr(handler, "__name__", "handler")
             logger.exception("%s: %s raised; closing with 1011", self, name)
             with self._lock:
                 self._fail_handler(error)
             self._call_onerror(error)
+
+    def _is_closing(self) -> bool:
+        return self._engine.link.lost or self.state in (State.CLOSING, State.CLOSED)
 
     def _call_onerror(self, error: BaseException | None) -> None:
         try:
@@ -206,7 +219,7 @@ class BaseConnection:
         if not self._is_open:
             return
         with self._lock:
-            error = self._engine.link.closed_error()
+            error = self._closed_error()
         self.unsent = error.unsent
         self._log(logging.DEBUG, "closed", error)
         try:
@@ -217,6 +230,10 @@ class BaseConnection:
 
     def _log(self, level: int, what: str, detail: object = "") -> None:
         log_event(level, str(self), what, detail)
+
+
+def _is_ours(error: HandshakeError) -> bool:
+    return error.response is not None and error.response.status == 500
 
 
 def _peer_name(engine: Engine) -> Any:

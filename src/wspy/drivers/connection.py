@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..engine.lifecycle import LinkEvent
-from ..errors import InvalidState, SocketClosed, WebSocketError
+from ..errors import BufferFull, InvalidState, SocketClosed, WebSocketError
 from ..protocol.close import CLOSE_GOING_AWAY, CLOSE_NORMAL, CLOSE_UNABLE, pack_close
 from ..protocol.events import Failure
 from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
-from ..protocol.session import State
+from ..protocol.session import Session, State
 from .base import BaseConnection
 from .keeper import keeper
 from .waiting import Pump, Ticket
@@ -85,20 +85,25 @@ class Connection(BaseConnection):
         :param timeout: seconds to wait for a peer that does not read.
         :raises SocketClosed: if the connection is closed or closes before all
             is written: the message was not sent, it stands in ``unsent``.
-        :raises TimeoutError: if the time is over; the message is still sent,
-            unless the connection ends.
+        :raises BufferFull: if nothing could be queued in that time, because
+            ``max_buffered`` bytes or a fragmented message are before it.
+        :raises TimeoutError: if it is queued but not written whole; it is
+            still sent, unless the connection ends.
         """
         message = to_message(message)
         ticket = Ticket(message)
 
         def queue(now: float) -> bool | None:
-            if self._is_fragmenting():
+            session = self._room(now)
+            if session is None:
                 return None
-            session = self._session()
             session.send(message, fragment_size=fragment_size, compress=compress, mark=ticket)
             return True
 
-        self._wait_for(queue, message, timeout)
+        try:
+            self._wait_for(queue, message, timeout)
+        except TimeoutError:
+            raise BufferFull(self.buffered, self._engine.link.limits.max_buffered) from None
         self._finish_send(ticket, timeout)
 
     def send_fragments(
@@ -132,13 +137,12 @@ class Connection(BaseConnection):
         except BaseException as error:
             with self._lock:
                 failure = error if isinstance(error, Exception) else RuntimeError("interrupted")
-                self._engine.link.fail(failure, self._now(), code=CLOSE_UNABLE, cause="error")
-                self._pump.flush()
+                self._fail_handler(failure)
             raise
         finally:
             with self._lock:
                 self._fragmenting = None
-                self._pump.wake()
+                self._pump.push()
 
     def _send_parts(
         self, parts: Iterator[str | bytes], compress: bool, timeout: float | None
@@ -158,6 +162,18 @@ class Connection(BaseConnection):
                 self._pump.flush()
             self._finish_send(ticket, timeout)
             part = b"" if following is None else following
+
+    def _room(self, now: float) -> Session | None:
+        """Return the session if a message can be queued now; the lock is held."""
+        if self._is_fragmenting():
+            return None
+        session = self._session()
+        link = self._engine.link
+        if link.is_full and session.state is State.OPEN and not (link.lost or link.eof):
+            if not self._is_looping:
+                self._listen(now)
+            return None
+        return session
 
     def _is_fragmenting(self) -> bool:
         if self._fragmenting == threading.get_ident():
@@ -186,8 +202,8 @@ class Connection(BaseConnection):
                 self._listen(now)
             if ticket.done:
                 return True
-            if self._engine.finished:
-                raise self._engine.link.closed_error()
+            if self._engine.finished or self._engine.link.lost:
+                raise self._closed_error()
             return None
 
         self._wait_for(written, ticket.item, timeout)
@@ -197,7 +213,7 @@ class Connection(BaseConnection):
         if now - self._listened_at >= _LISTEN_EVERY:
             self._listened_at = now
             self._pump.try_read()
-        while self._charge < self._engine.link.limits.max_queued:
+        while self._charge < self._most_queued:
             event = self._engine.next_event(now)
             if event is None:
                 return
@@ -223,7 +239,7 @@ class Connection(BaseConnection):
         with self._lock:
             self._session()
             self._engine.link.send_ping(data, self._now())
-            self._pump.flush()
+            self._pump.push()
 
     def send_pong(self, payload: Payload = b"") -> None:
         """Send a pong that nobody asked for; pings are answered without this.
@@ -232,7 +248,7 @@ class Connection(BaseConnection):
         """
         with self._lock:
             self._session().send_pong(payload)
-            self._pump.flush()
+            self._pump.push()
 
     # receiving
 
@@ -264,7 +280,7 @@ class Connection(BaseConnection):
         if not isinstance(error, SocketClosed):
             raise error
         with self._lock:
-            raise self._engine.link.closed_error() from error.__cause__
+            raise self._closed_error() from error.__cause__
 
     def _next_event(self, now: float) -> LinkEvent | None:
         if self._queue:
@@ -273,8 +289,14 @@ class Connection(BaseConnection):
             return event
         found = self._engine.next_event(now)
         if found is None and self._engine.finished:
-            raise self._engine.link.closed_error()
+            raise self._closed_error()
         return found
+
+    def _closed_error(self) -> SocketClosed:
+        error = super()._closed_error()
+        marks = error.unsent
+        error.unsent = tuple(mark.item if isinstance(mark, Ticket) else mark for mark in marks)
+        return error
 
     def __iter__(self) -> Iterator[Message]:
         """Yield messages until the connection is closed in order.
@@ -328,12 +350,16 @@ class Connection(BaseConnection):
     def _is_over(self, now: float) -> bool | None:
         while not self._engine.finished:
             self._listen(now)
-            if self._charge < self._engine.link.limits.max_queued:
+            if self._charge < self._most_queued:
                 return self._engine.finished or None
             # nobody will read this much of a connection that is being closed
             self._queue.clear()
             self._charge = 0
         return True
+
+    @property
+    def _most_queued(self) -> int:
+        return max(1, self._engine.link.limits.max_queued)
 
     def abort(self) -> None:
         """End the connection at once, without a closing handshake."""

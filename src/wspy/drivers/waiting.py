@@ -152,8 +152,11 @@ class Pump:
         # who polls for reading only does not know that something is left to write
         if self.engine.wants_write and self._polled == _READ and not self._has_writer:
             self._has_writer = True
-            with contextlib.suppress(RuntimeError):
+            try:
                 threading.Thread(target=self._write_rest, name="wspy-writer", daemon=True).start()
+            except RuntimeError:
+                # no more threads: the next call writes it
+                self._has_writer = False
 
     def _write_rest(self) -> None:
         def written(now: float) -> bool | None:

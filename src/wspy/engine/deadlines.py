@@ -26,17 +26,18 @@ def timers(link: Link) -> Iterator[tuple[float, Action]]:
             yield watch.began + limits.handshake_timeout, _handshake_is_late
     elif link.phase is Phase.ENDING or (session and session.state is not State.OPEN):
         # RFC 6455 §7.1.1, §7.1.7
-        yield link.ended_at + limits.close_timeout, _give_up
+        since = watch.began if link.ended_at is None else link.ended_at
+        yield since + limits.close_timeout, _give_up
     elif session is not None:
         yield from _open_timers(link)
 
 
 def _open_timers(link: Link) -> Iterator[tuple[float, Action]]:
     limits, watch = link.limits, link.watch
-    if limits.message_timeout is not None and watch.arriving is not None:
-        yield watch.arriving + limits.message_timeout, _message_is_late
     if limits.full_timeout is not None and watch.stalled is not None:
         yield watch.stalled + limits.full_timeout, _peer_does_not_read
+    if limits.message_timeout is not None and watch.arriving is not None:
+        yield watch.arriving + limits.message_timeout, _message_is_late
     due = watch.ping_due()
     if due is not None:
         yield due, _ping

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from ..errors import SocketClosed, SSLError, WebSocketError
+from ..errors import HandshakeError, SocketClosed, SSLError, WebSocketError
 from ..handshake.accepted import Accepted
 from ..handshake.client import ClientHandshake
 from ..handshake.server import ServerHandshake
 from ..protocol.events import Pong
 from ..protocol.frame import Frame
 from ..protocol.limits import Limits
+from ..protocol.message import Message
 from ..protocol.outbox import Outbox
 from ..protocol.role import Role
 from ..protocol.session import Session, State
@@ -42,8 +43,10 @@ class Link:
         and nothing is sent or closed but by the caller.
 
     :ivar wire: what the socket has to write next.
-    :ivar ended_at: when the closing began, by either side or by a failure.
+    :ivar ended_at: when the closing began, by either side or by a failure; or None.
     :ivar half_close: whether to end our direction of TCP once all is written.
+    :ivar pauses: whether the peer is not listened to while what it does not
+        read piles up: for drivers whose ``send`` never waits.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Link:
         self.session: Session | None = None
         self.error: WebSocketError | None = None
         self.half_close = False
+        self.pauses = False
         self.eof = False
         self.lost = False
         self.outbox = Outbox()
@@ -72,7 +76,7 @@ class Link:
         self.watch = Watch(limits, now)
         self._messages = messages
         self._events: deque[LinkEvent] = deque()
-        self.ended_at = now
+        self.ended_at: float | None = None
         self._push_opening(now)
 
     # in
@@ -80,6 +84,9 @@ class Link:
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes that the socket read; ask for :meth:`next_event` next."""
         self.watch.received(now)
+        if isinstance(self.error, SSLError):
+            # what follows the failure of TLS says nothing
+            return
         if self.tls is not None:
             try:
                 data = self.tls.receive(data)
@@ -128,10 +135,11 @@ class Link:
         event = session.next_event()
         if isinstance(event, Pong):
             self.watch.ponged(event.payload, now)
-        if event is None or session.state is State.CLOSED:
-            self.watch.arriving = None
+        elif isinstance(event, Message):
+            self.watch.arrives(False, now)
+        if session.state is State.CLOSED:
             self._check_end(now)
-        if event is None and session.state is State.OPEN:
+        elif event is None:
             self.watch.arrives(session.is_receiving, now)
         return event
 
@@ -187,19 +195,24 @@ class Link:
     @property
     def is_full(self) -> bool:
         """Whether so much waits for the peer that nothing more may be queued."""
-        return self.buffered >= self.limits.max_buffered
+        return self.buffered >= max(1, self.limits.max_buffered)
 
     @property
     def is_paused(self) -> bool:
         """Whether our own answers pile up, so that the peer is not listened to."""
-        return self.phase is not Phase.ENDING and self.buffered >= self.limits.max_buffered // 2
+        if not self.pauses or self.lost or self.phase is Phase.ENDING:
+            return False
+        return self.buffered >= max(1, self.limits.max_buffered // 2)
 
     @property
     def wants_read(self) -> bool:
         """Whether the socket should be read when it is readable."""
         if self.eof or self.phase is Phase.FINISHED or self.is_paused:
             return False
-        return self.frames is None or self.frames.parser.unparsed < _MOST_UNPARSED
+        # what comes after the end is thrown away
+        if self.frames is None or self.phase is Phase.ENDING:
+            return True
+        return self.frames.parser.unparsed < _MOST_UNPARSED
 
     def pump(self) -> None:
         """Encrypt what waits, as far ahead as is useful; does nothing without TLS."""
@@ -222,6 +235,9 @@ class Link:
 
     def wrote(self, count: int, now: float) -> list[Any]:
         """Take note of bytes that the socket accepted; return the marks passed."""
+        if self.is_paused:
+            # a peer that is not listened to proves that it is alive by taking bytes
+            self.watch.unheard(now)
         marks = self.wire.advance(count)
         if self.tls is not None:
             marks = [mark for group in marks for mark in group]
@@ -289,7 +305,8 @@ class Link:
         self._end(now, half_close=self.role is Role.SERVER or session.error is not None)
 
     def _end(self, now: float, *, half_close: bool) -> None:
-        self.ended_at = now
+        if self.ended_at is None:
+            self.ended_at = now
         self.phase = Phase.ENDING
         if self.tls is not None and half_close:
             self.pump()
@@ -306,6 +323,11 @@ class Link:
 
     def finish(self) -> None:
         """Take note that TCP is closed, or has to be closed now."""
+        if self.phase is Phase.FINISHED:
+            return
+        if self.phase is Phase.OPENING:
+            self.error = self.error or HandshakeError("ended before the handshake was done")
+            self._events.append(Declined(self.error))
         self.phase = Phase.FINISHED
         if self.frames is not None:
             self.frames.close()
@@ -333,7 +355,8 @@ class Link:
         return min((when for when, _ in timers(self)), default=None)
 
     def tick(self, now: float) -> None:
-        """Do what is due; ask for :meth:`next_event` next."""
-        for when, action in list(timers(self)):
-            if when <= now:
-                action(self, now)
+        """Do what is due first; ask for :meth:`next_event` and for :meth:`deadline` next."""
+        due = min(timers(self), key=lambda timer: timer[0], default=None)
+        # one at a time, for each changes what else is due
+        if due is not None and due[0] <= now:
+            due[1](self, now)

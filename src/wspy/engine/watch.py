@@ -59,6 +59,17 @@ class Watch:
         elif self.arriving is None:
             self.arriving = now
 
+    def unheard(self, now: float) -> None:
+        """Begin to count anew after a time in which nobody listened to the peer."""
+        self._received_at = now
+        if self.arriving is not None:
+            self.arriving = now
+
+    def skip(self, seconds: float) -> None:
+        """Do not count a time in which nobody read what the peer sent."""
+        if self.arriving is not None:
+            self.arriving += seconds
+
     # pings (RFC 6455 §5.5.2)
 
     def new_payload(self) -> bytes:
@@ -68,7 +79,9 @@ class Watch:
 
     def pinged(self, payload: bytes, now: float) -> None:
         """Take note of a ping that was sent."""
-        self._ping_at = now
+        # the time of the first one that is unanswered counts, however many follow
+        if self._limits.ping_timeout is None or not self._is_answer_due():
+            self._ping_at = now
         self._pings.append((payload, now))
         del self._pings[:-_PINGS_KEPT]
 
@@ -85,7 +98,7 @@ class Watch:
         if self._limits.ping_interval is None:
             return None
         last = self._received_at
-        if self._ping_at is not None and self._ping_at >= last:
+        if self._ping_at is not None and self._is_answer_due():
             if self._limits.ping_timeout is not None:
                 return None
             last = self._ping_at
@@ -96,9 +109,12 @@ class Watch:
         timeout = self._limits.ping_timeout
         if timeout is None or self._limits.ping_interval is None:
             return None
-        if self._ping_at is None or self._ping_at < self._received_at:
+        if self._ping_at is None or not self._is_answer_due():
             return None
         return self._ping_at + timeout
+
+    def _is_answer_due(self) -> bool:
+        return self._ping_at is not None and self._ping_at >= self._received_at
 
     # peers that do not read
 
