@@ -81,3 +81,10 @@ def test_received_messages_have_their_type() -> None:
     assert type(make_message(OPCODE_TEXT, "a")) is TextMessage
     assert type(make_message(OPCODE_BINARY, b"a")) is BinaryMessage
     assert type(make_message(3, b"a")) is Message
+
+
+def test_the_payload_of_a_text_message_is_text_however_it_was_given() -> None:
+    # RFC 6455 §5.6
+    assert Message(OPCODE_TEXT, "é".encode()).payload == "é"
+    with pytest.raises(UnicodeDecodeError):
+        Message(OPCODE_TEXT, b"\xff")

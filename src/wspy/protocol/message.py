@@ -12,6 +12,7 @@ class Message:
     :param opcode: ``OPCODE_TEXT``, ``OPCODE_BINARY``, or one that an
         extension in use has claimed.
     :param payload: ``str`` or bytes-like.
+    :raises UnicodeDecodeError: for bytes in a text message that are not UTF-8.
     """
 
     __slots__ = ("opcode", "payload")
@@ -20,7 +21,12 @@ class Message:
 
     def __init__(self, opcode: int, payload: Payload = b"") -> None:
         self.opcode = opcode
-        self.payload = payload if isinstance(payload, str) else to_bytes(payload)
+        if isinstance(payload, str):
+            self.payload = payload
+        else:
+            data = to_bytes(payload)
+            # RFC 6455 §5.6: the payload of a text message is text, so it is checked here
+            self.payload = data.decode("utf-8") if opcode == OPCODE_TEXT else data
 
     @property
     def data(self) -> bytes:
@@ -73,8 +79,7 @@ class TextMessage(Message):
     payload: str
 
     def __init__(self, payload: Payload = "") -> None:
-        text = payload if isinstance(payload, str) else to_bytes(payload).decode("utf-8")
-        super().__init__(OPCODE_TEXT, text)
+        super().__init__(OPCODE_TEXT, payload)
 
 
 class BinaryMessage(Message):
