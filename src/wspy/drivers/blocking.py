@@ -16,7 +16,7 @@ from ..engine.link import Link
 from ..errors import InvalidState, SSLError, WebSocketError
 from ..extensions.base import Extension
 from ..handshake.accepted import Accepted
-from ..handshake.uri import URI
+from ..handshake.uri import URI, parse_uri
 from ..protocol.frame import close_frame
 from .frames import Callback, FrameCalls
 from .log import log_event, show_address
@@ -164,7 +164,7 @@ class websocket(SocketLike, FrameCalls):
         uri = self._uri(address)
 
         def connect_first(uri: URI, timeout: float | None) -> socket.socket:
-            if isinstance(address, str) and address == str(uri):
+            if _is_uri(address):
                 return connect_tcp(uri, timeout)
             return connect_to(self.sock, address, timeout)
 
@@ -180,6 +180,8 @@ class websocket(SocketLike, FrameCalls):
         self.sock = self._pump.engine.sock
 
     def _uri(self, address: Address) -> URI:
+        if _is_uri(address):
+            return parse_uri(address)
         if isinstance(address, (str, bytes)):
             host, port = self._server_hostname or "localhost", 443 if self._is_tls else 80
         else:
@@ -227,6 +229,10 @@ class websocket(SocketLike, FrameCalls):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} fd={self.fileno()} open={self.is_open}>"
+
+
+def _is_uri(address: Address) -> bool:
+    return isinstance(address, str) and address.lower().startswith(("ws://", "wss://"))
 
 
 class AcceptedWebsocket(websocket):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from ..engine import new_engine
@@ -13,7 +15,7 @@ from ..errors import WebSocketError
 from ..handshake.http import Response
 from ..protocol.close import CLOSE_GOING_AWAY
 from ..protocol.message import Message
-from .log import log_event, show_address
+from .log import log_event, logger, show_address
 from .nonblocking import AsyncConnection
 from .opening import Address, server_link
 from .poller import READ, WRITE, Poller, new_poller
@@ -49,11 +51,28 @@ class ServerClient(Routed, AsyncConnection):
 
     def serve(self, events: int, now: float) -> None:
         """Do what the socket is ready for."""
-        if events & READ:
+        with self._guarded():
+            if events & READ:
+                with self._lock:
+                    if self._engine.wants_read:
+                        self._engine.on_readable(now)
+            self._serve(now)
+
+    def tick(self) -> None:
+        with self._guarded():
+            super().tick()
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Let no mistake of an extension's or of ours end the loop."""
+        try:
+            yield
+        except Exception:
+            logger.exception("%s: internal error", self)
             with self._lock:
-                if self._engine.wants_read:
-                    self._engine.on_readable(now)
-        self._serve(now)
+                self._engine.link.finish()
+                self._engine.close()
+            self._report_end()
 
     def wanted(self) -> int:
         """Return what to wait for."""
@@ -106,6 +125,7 @@ class AsyncServer(BaseServer):
         finally:
             for client in list(self._members.values()):
                 client.abort()
+                client.serve(0, self._clock())
                 self._update(poller, client, self._clock())
             poller.close()
 
@@ -137,7 +157,7 @@ class AsyncServer(BaseServer):
             client.tick()
             self._update(poller, client, now)
         if self._stop_at is not None and not self._is_stopping:
-            self._stop(poller)
+            self._close_all(poller)
         lag = self._clock() - now
         if lag > _LAG:
             name = show_address(self.address)
@@ -214,7 +234,7 @@ class AsyncServer(BaseServer):
         poller.register(client.descriptor, READ)
         self._update(poller, client, now)
 
-    def _stop(self, poller: Poller) -> None:
+    def _close_all(self, poller: Poller) -> None:
         self._is_stopping = True
         poller.unregister(self._listener.fileno())
         self._listener.close()

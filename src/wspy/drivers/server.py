@@ -25,6 +25,7 @@ from .sockets import unlink_stale
 from .waker import Waker
 
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_BAD_LISTENER = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP)
 _REST = 0.1
 # how many more are answered with 503 properly while the server is full
 _REFUSED_AT_ONCE = 16
@@ -83,7 +84,6 @@ class BaseServer:
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
         self._waker = Waker()
         self._stop_at: float | None = None
-        self._running = False
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -126,17 +126,21 @@ class BaseServer:
 
         :raises InvalidState: if it runs or has run already.
         """
+        self._claim(threading.current_thread())
+        self._run()
+
+    def _claim(self, thread: threading.Thread) -> None:
         with self._guard:
-            if self._running or self._stopped.is_set():
+            if self._thread is not None or self._stopped.is_set():
                 raise InvalidState("a server runs once: make a new one")
-            self._running = True
-            self._thread = threading.current_thread()
+            self._thread = thread
+
+    def _run(self) -> None:
         log_event(logging.INFO, show_address(self.address), "listening")
         try:
             with self._signals():
                 self._serve()
         finally:
-            self._running = False
             self._close_sockets()
             self._stopped.set()
             log_event(logging.INFO, show_address(self.address), "stopped")
@@ -147,7 +151,8 @@ class BaseServer:
     @contextlib.contextmanager
     def running(self) -> Iterator[Any]:
         """Run in a thread of its own for the length of a ``with`` block; yields the address."""
-        thread = threading.Thread(target=self.run, name="wspy-server", daemon=True)
+        thread = threading.Thread(target=self._run, name="wspy-server", daemon=True)
+        self._claim(thread)
         thread.start()
         try:
             yield self.address
@@ -163,14 +168,20 @@ class BaseServer:
 
         :param deadline: seconds for the clients; ``max_join_time`` by default.
         """
-        seconds = self.max_join_time if deadline is None else deadline
-        self._stop_at = self._clock() + max(0.0, seconds)
-        self._waker.wake()
-        if not self._running and self._thread is None:
-            self._stopped.set()
-            self._close_sockets()
-        elif self._may_wait():
+        self._stop(self.max_join_time if deadline is None else deadline)
+        with self._guard:
+            unused = self._thread is None
+            if unused:
+                self._stopped.set()
+                self._close_sockets()
+        if not unused and self._may_wait():
             self._stopped.wait()
+
+    def _stop(self, seconds: float) -> None:
+        # a second call may shorten the time, never lengthen it
+        stop_at = self._clock() + max(0.0, seconds)
+        self._stop_at = stop_at if self._stop_at is None else min(stop_at, self._stop_at)
+        self._waker.wake()
 
     def _may_wait(self) -> bool:
         return self._thread is not threading.current_thread()
@@ -190,8 +201,7 @@ class BaseServer:
         def stop(number: int, frame: object) -> None:
             for known, handler in before.items():
                 signal.signal(known, handler)
-            self._stop_at = self._clock() + self.max_join_time
-            self._waker.wake()
+            self._stop(self.max_join_time)
 
         for wanted in (signal.SIGINT, signal.SIGTERM):
             before[wanted] = signal.signal(wanted, stop)
@@ -239,16 +249,19 @@ class BaseServer:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return None
         except OSError as error:
-            if error.errno not in _OUT_OF_DESCRIPTORS:
+            if error.errno in _BAD_LISTENER:
                 raise
-            self._turn_away_one(error)
+            log_event(logging.WARNING, show_address(self.address), "cannot accept", error)
+            if error.errno in _OUT_OF_DESCRIPTORS:
+                self._turn_away_one()
+            # accept also tells the errors of a connection that broke before
+            self._rest_until = self._clock() + _REST
             return None
         set_nodelay(sock)
         return sock, address
 
-    def _turn_away_one(self, error: OSError) -> None:
+    def _turn_away_one(self) -> None:
         """Use the spare descriptor to refuse a client, for it would wait for ever."""
-        log_event(logging.WARNING, show_address(self.address), "cannot accept", error)
         if self._spare is not None:
             os.close(self._spare)
             self._spare = None
@@ -257,7 +270,6 @@ class BaseServer:
             turn_away(sock, self._context is None)
         with contextlib.suppress(OSError):
             self._spare = os.open(os.devnull, os.O_RDONLY)
-        self._rest_until = self._clock() + _REST
 
     def _close_sockets(self) -> None:
         self._listener.close()
@@ -281,9 +293,11 @@ class BaseServer:
         most, name = self._most_clients()
         most_here = self._limits.max_connections_per_address
         with self._guard:
-            if self._total >= most + _REFUSED_AT_ONCE:
-                return False
             before, here = self._total, self._counts.get(host, 0)
+            if before >= most + _REFUSED_AT_ONCE:
+                return False
+            if host is not None and here >= most_here + _REFUSED_AT_ONCE:
+                return False
             self._total += 1
             self._counts[host] = here + 1
         if before >= most:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 from typing import Any
 
 from ..errors import InvalidState
@@ -97,7 +98,12 @@ class SocketLike:
 
 def unlink_stale(path: str) -> None:
     """Remove a Unix socket that nobody listens on, so that its path can be bound again."""
+    with contextlib.suppress(OSError):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # one whose backlog is full would make us wait
+    probe.setblocking(False)
     try:
         probe.connect(path)
     except ConnectionRefusedError:

@@ -21,11 +21,12 @@ from .waiting import Pump
 class ServerConnection(Routed, Connection):
     """A client of :class:`Server`; its methods may be called from any thread."""
 
-    def __init__(self, server: Server, pump: Pump) -> None:
+    def __init__(self, server: Server, pump: Pump, address: Address) -> None:
         self.server = server
         #: The client's TCP socket.
         self.sock = pump.engine.sock  # type: ignore[assignment]
         self._setup(pump)
+        self._address = address or self._address
 
     def serve(self) -> None:
         """Run the handshake and then call the server's methods until the end."""
@@ -43,14 +44,12 @@ class ServerConnection(Routed, Connection):
 
     def begin_close(self, code: int, reason: str) -> None:
         """Send a close frame and do not wait; the client's own thread does."""
+        if self._engine.link.session is None:
+            self.abort()
+            return
         with self._lock:
-            link = self._engine.link
-            if link.session is None:
-                link.abort()
-            else:
-                link.send_close(code, reason, self._now())
-                self._pump.flush()
-            self._pump.wake()
+            self._engine.link.send_close(code, reason, self._now())
+            self._pump.push()
 
 
 class Server(BaseServer):
@@ -139,7 +138,7 @@ class Server(BaseServer):
             clock=self._clock,
             refuse=refuse,
         )
-        return ServerConnection(self, Pump(new_engine(sock, link)))
+        return ServerConnection(self, Pump(new_engine(sock, link)), address)
 
     def _run_client(self, client: ServerConnection, address: Address) -> None:
         try:
@@ -149,8 +148,10 @@ class Server(BaseServer):
         except Exception:
             logger.exception("%s: internal error", client)
         finally:
-            client.abort()
-            self._forget(client, address)
+            try:
+                client.abort()
+            finally:
+                self._forget(client, address)
 
     def _end_clients(self) -> None:
         with self._guard:
@@ -158,11 +159,11 @@ class Server(BaseServer):
         stop_at = self._stop_at if self._stop_at is not None else self._clock()
         for client in members:
             client.begin_close(CLOSE_GOING_AWAY, "the server shuts down")
-        if not self._join(members, stop_at):
+        # a thread that polls for its client does not learn of the close frame's deadline
+        if not self._join(members, min(stop_at, self._clock() + self._limits.close_timeout)):
             for client in members:
                 client.abort()
-            left = self._join(members, self._clock() + min(1.0, self.max_join_time))
-            if not left:
+            if not self._join(members, max(stop_at, self._clock() + min(1.0, self.max_join_time))):
                 busy = sum(thread.is_alive() for thread in members.values())
                 log_event(30, show_address(self.address), f"{busy} handlers are still running")
 
