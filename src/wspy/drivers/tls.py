@@ -32,6 +32,7 @@ class MemoryTLS:
         self._outgoing = ssl.MemoryBIO()
         self.established = False
         self.ended = False
+        self._is_closed = False
         try:
             self.ssl_object = context.wrap_bio(
                 self._incoming, self._outgoing, server_side, server_hostname
@@ -88,8 +89,9 @@ class MemoryTLS:
         return self._outgoing.read()
 
     def close(self) -> None:
-        """Queue the closing alert."""
-        if self.established:
+        """Queue the closing alert; a second call does nothing."""
+        if self.established and not self._is_closed:
+            self._is_closed = True
             with contextlib.suppress(ssl.SSLError):
                 self.ssl_object.unwrap()
 

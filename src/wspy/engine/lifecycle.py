@@ -48,7 +48,7 @@ class TLS(Protocol):
         """Return and forget bytes for the network."""
 
     def close(self) -> None:
-        """Queue the closing alert."""
+        """Queue the closing alert; a second call does nothing."""
 
 
 class Phase(enum.Enum):

@@ -221,14 +221,16 @@ class Link:
             return
         while tls.established and self.outbox.size and self.wire.size < _TLS_AHEAD:
             data = b"".join(self.outbox.buffers(64 * 1024))
-            marks = self.outbox.advance(len(data))
             try:
                 tls.encrypt(data)
             except SSLError as error:
                 self.error = self.error or error
-                self.finish()
+                self.abort()
                 return
+            marks = self.outbox.advance(len(data))
             self.wire.push(tls.outgoing(), mark=marks or None)
+        if self.half_close and not self.outbox.size:
+            tls.close()
         data = tls.outgoing()
         if data:
             self.wire.push(data)
@@ -308,9 +310,6 @@ class Link:
         if self.ended_at is None:
             self.ended_at = now
         self.phase = Phase.ENDING
-        if self.tls is not None and half_close:
-            self.pump()
-            self.tls.close()
         self.half_close = half_close
         self.pump()
         self._check_finished()
