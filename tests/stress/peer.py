@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -195,3 +196,14 @@ def start(target: Callable[[], object], name: str) -> threading.Thread:
     thread = threading.Thread(target=target, name=name, daemon=True)
     thread.start()
     return thread
+
+
+def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait for what no event tells of.
+
+    :raises AssertionError: if it does not come true in time.
+    """
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not true within {seconds} s"
+        time.sleep(0.002)

@@ -6,7 +6,7 @@ import pytest
 
 import wspy
 
-from .peer import CLOSE, reset, start, tls_contexts
+from .peer import CLOSE, reset, start, tls_contexts, until
 from .subjects import PATIENCE, connected
 
 BLOCK = bytes(range(256)) * 256
@@ -94,3 +94,24 @@ def test_senders_that_wait_for_a_peer_are_woken_by_abort(kind: str) -> None:
         for thread in threads:
             thread.join(PATIENCE)
         assert told == [1] * 4
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+@pytest.mark.parametrize("kind", ["AsyncServer", "AsyncConnection"])
+@pytest.mark.timeout(60)
+def test_a_close_frame_read_early_waits_for_what_was_sent_before(kind: str, tls: bool) -> None:
+    # RFC 6455 §5.5.1; TLS says its own goodbye last
+    with connected(kind, tls_contexts() if tls else None, deflate=False) as (room, peer):
+        count = 0
+        while room.client.buffered < 450_000:
+            room.send(BLOCK)
+            count += 1
+        peer.send(CLOSE, b"\x03\xe8")
+        until(lambda: room.client.state is wspy.State.CLOSED)
+        assert list(peer.messages()) == [BLOCK] * count
+        assert peer.closing == b"\x03\xe8"
+        if peer.masks:
+            peer.drain()
+        peer.sock.close()
+        room.wait_end()
+        assert room.unsent == []
