@@ -719,6 +719,26 @@ def test_server_survives_its_own_handlers(kind: type, caplog: pytest.LogCaptureF
 
 
 @BothServers
+def test_server_takes_a_send_to_a_closed_client_for_no_crash(
+    kind: type, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Insisting(Recorder, kind):  # type: ignore[misc,valid-type]
+        def onmessage(self, client: Any, message: wspy.Message) -> None:
+            client.close()
+            client.send("one more thing")
+
+    server = Insisting((HOST, 0))
+    with server.running() as address, wspy.connect(url(address)) as client:
+        assert server.next() == ("open",)
+        client.send("hello")
+        with pytest.raises(wspy.SocketClosed):
+            client.recv(PATIENCE)
+        # no error comes before it
+        assert server.next() == ("close", 1000, "")
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+@BothServers
 def test_server_closes_clients_gracefully_at_the_end(kind: type) -> None:
     server = recorder(kind)
     with ThreadPoolExecutor(1) as pool:
