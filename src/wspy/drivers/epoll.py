@@ -124,6 +124,8 @@ class AsyncServer(BaseServer):
                 self._turn(poller)
         finally:
             for client in list(self._members.values()):
+                # the last words go out, even if nobody waits for an answer
+                client.serve(0, self._clock())
                 client.abort()
                 client.serve(0, self._clock())
                 self._update(poller, client, self._clock())
