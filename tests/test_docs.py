@@ -100,7 +100,9 @@ def test_python_blocks(path: Path, namespace: dict[str, Any]) -> None:
         for expected in re.findall(r"print\(.*\)  # (.+)$", source, re.MULTILINE):
             assert expected in printed, f"{path.name}:{line} printed {printed}"
     # whoever starts a thread or server in a document shows how it ends
-    assert set(threading.enumerate()) <= threads
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(10)
+        assert not thread.is_alive(), thread
 
 
 @each_document
