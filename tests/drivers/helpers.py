@@ -14,7 +14,7 @@ from typing import Any
 import wspy
 from tests.conftest import Certificates
 from wspy.handshake.key import accept_value
-from wspy.protocol.frame import Frame, pop_frame
+from wspy.protocol.frame import Frame, contains_frame, pop_frame
 
 KINDS = ("blocking", "threaded", "epoll")
 TRANSPORTS = ("tcp", "tls", "unix")
@@ -228,9 +228,9 @@ class Raw:
 
     def frame(self) -> Frame:
         """Wait for the next frame."""
-        while (found := pop_frame(self.buffer))[0] is None:
+        while not contains_frame(self.buffer):
             assert self._more(), f"the peer ended in the middle of a frame: {self.buffer[:80]!r}"
-        frame, self.buffer = found
+        frame, self.buffer = pop_frame(self.buffer)
         return frame
 
     def closing(self) -> tuple[int | None, str]:
