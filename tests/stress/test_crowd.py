@@ -205,9 +205,9 @@ def test_handlers_close_abort_and_send_on_other_clients(
                 late.members[0].read()
                 assert list(late.members[0].messages) == [b"still here?"]
                 late.members[0].send(CLOSE, b"\x03\xe8")
-                for client in server.clients:
-                    client.close()
-                crowd.wait_end()
+            for client in server.clients:
+                client.close()
+            crowd.wait_end()
     assert sum(server.closed.values()) == len(server.closed) == size + 1
     assert server.errors == []
     assert crashes(caplog) == []
