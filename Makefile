@@ -9,12 +9,13 @@ ARGS   ?= $(if $(shell command -v openssl),--tls)
 PYTEST ?=
 PURE   := protocol handshake extensions
 
-.PHONY: help demo test check interop autobahn autobahn-full build clean
+.PHONY: help demo test check stress interop autobahn autobahn-full build clean
 
 help:
 	@echo "make demo           echo server with a page to try it (HOST, PORT, ARGS)"
 	@echo "make test           all tests (PYTEST holds more arguments for pytest)"
 	@echo "make check          ruff, mypy --strict, full branch coverage of the pure layers"
+	@echo "make stress         8 threads on one connection, 1,000 connections, churn; minutes"
 	@echo "make interop        tests against other libraries and a browser only"
 	@echo "make autobahn       Autobahn cases 1-7 and 10, both roles, all drivers"
 	@echo "make autobahn-full  the same and cases 9, 12 and 13"
@@ -46,6 +47,11 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q $(PURE:%=tests/%) $(PURE:%=--cov=wspy.%) --cov-branch --cov-fail-under=100
+
+stress: $(VENV)/.test
+	$(BIN)/python -m tests.stress.senders
+	$(BIN)/python -m tests.stress.thousand
+	$(BIN)/python -m tests.stress.churn
 
 interop: $(VENV)/.test
 	$(BIN)/python -m pytest tests/interop $(PYTEST)
