@@ -86,7 +86,9 @@ class Echo:
 class BlockingServer:
     """The smallest server on ``websocket.accept`` and ``Connection.receive_forever``."""
 
-    def __init__(self, handler: Any, transport: str, target: Any, certs: Certificates, **options: Any):
+    def __init__(
+        self, handler: Any, transport: str, target: Any, certs: Certificates, **options: Any
+    ):
         family = socket.AF_UNIX if transport == "unix" else socket.AF_INET
         self._listener = wspy.websocket(sfamily=family, **options)
         if transport == "tls":

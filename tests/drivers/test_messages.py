@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 import wspy
 from tests.drivers.conftest import Serve
-from tests.drivers.helpers import PATIENCE, Echo, Raw, Served, Task, Timer, wait_until
+from tests.drivers.helpers import PATIENCE, UPGRADE, Echo, Raw, Served, Task, Timer, wait_until
 
 MIB = 1024 * 1024
+REQUEST = f"GET / HTTP/1.1\r\n{UPGRADE}\r\n".encode()
 
 
 @pytest.mark.parametrize(
@@ -356,9 +358,11 @@ def has_message(client: wspy.Connection) -> bool:
 def test_glued_frames(served: Served) -> None:
     # RFC 6455 §4.1: bytes after the head are frames
     with Raw(served.socket(), masks=True) as raw:
-        key = "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        key = (
+            "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        )
         key += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        raw.send_bytes(b"GET / HTTP/1.1\r\n" + key.encode() + raw.pack(1, "early"))
+        raw.send_bytes(REQUEST + raw.pack(1, "early"))
         assert raw.head().startswith("HTTP/1.1 101")
         assert raw.frame().payload == b"early"
 
@@ -366,10 +370,12 @@ def test_glued_frames(served: Served) -> None:
 def test_byte_by_byte(serve: Serve, kind: str) -> None:
     served = serve(kind)
     with Raw(served.socket(), masks=True) as raw:
-        raw.sock.setsockopt(6, 1, 1)
-        key = "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        raw.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        key = (
+            "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        )
         key += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        for byte in b"GET / HTTP/1.1\r\n" + key.encode() + raw.pack(1, "slowly"):
+        for byte in REQUEST + raw.pack(1, "slowly"):
             raw.send_bytes(bytes([byte]))
         assert raw.head().startswith("HTTP/1.1 101")
         assert raw.frame().payload == b"slowly"
