@@ -89,7 +89,7 @@ def namespace(
 @each_document
 def test_python_blocks(path: Path, namespace: dict[str, Any]) -> None:
     found = list(blocks(path, "python"))
-    assert found
+    assert found or path.name == "design.md"
     threads = set(threading.enumerate())
     for line, source in found:
         code = compile("\n" * line + source, str(path), "exec")
