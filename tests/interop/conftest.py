@@ -1,0 +1,37 @@
+"""Fixtures that start peers; what takes long to start lives as long as the test run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Certificates
+
+from .browser import Browser
+from .house import VARIANTS, House, Variant, serving
+from .node import Node
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """A Node process with npm's ws."""
+    process = Node()
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=str)
+def house(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[House]:
+    """Each of wspy's servers, with and without TLS and permessage-deflate."""
+    variant: Variant = request.param
+    with serving(variant, certificates) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium."""
+    running = Browser(tmp_path_factory.mktemp("chromium"))
+    yield running
+    running.close()
