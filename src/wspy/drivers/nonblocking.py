@@ -43,6 +43,8 @@ class AsyncConnection(BaseConnection):
         super().__init__(engine, lock)
         self._clock = time.monotonic
         engine.link.pauses = True
+        # written, and onsent not called yet
+        self._written: list[Any] = []
         # frames may have come with the handshake
         self._is_fresh = engine.link.accepted is not None
 
@@ -80,7 +82,7 @@ class AsyncConnection(BaseConnection):
         message = to_message(message)
         with self._lock:
             session = self._sendable(message)
-            if self._engine.link.is_full:
+            if self._is_full():
                 return self._refuse(message)
             session.send(message, fragment_size=fragment_size, compress=compress, mark=message)
             self._engine.link.pump()
@@ -95,6 +97,12 @@ class AsyncConnection(BaseConnection):
             error.unsent = (message,)
             raise error
         return session
+
+    def _is_full(self) -> bool:
+        if self._engine.link.is_full:
+            # a peer that reads must not suffer from a sender that outruns the loop
+            self._written += self._engine.on_writable(self._now())
+        return self._engine.link.is_full
 
     def _refuse(self, message: Message) -> bool:
         link = self._engine.link
@@ -126,7 +134,7 @@ class AsyncConnection(BaseConnection):
         whole = Message(opcode, b"".join(to_bytes(part) for part in frames))
         with self._lock:
             session = self._sendable(whole)
-            if self._engine.link.is_full:
+            if self._is_full():
                 return self._refuse(whole)
             for index, part in enumerate(frames, 1):
                 final = index == len(frames)
@@ -249,7 +257,8 @@ class AsyncConnection(BaseConnection):
 
     def _write(self, now: float) -> None:
         with self._lock:
-            sent = self._engine.on_writable(now)
+            sent = self._written + self._engine.on_writable(now)
+            self._written = []
         for message in sent:
             self._call(self.onsent, message)
 
