@@ -78,7 +78,7 @@ class Pump:
             result = ready(self.clock())
             if result is not None:
                 return result
-            if self._loses():
+            if self._ends():
                 continue
             now = self.clock()
             if tried and until is not None and now >= until:
@@ -95,11 +95,12 @@ class Pump:
                 self._changed.wait(seconds)
                 self._tick()
 
-    def _loses(self) -> bool:
-        """Write, and return whether that showed that TCP is lost."""
-        before = self.engine.link.lost
+    def _ends(self) -> bool:
+        """Write, and return whether that showed that TCP is lost, or was all there was to do."""
+        engine = self.engine
+        before = engine.link.lost, engine.finished
         self.flush()
-        return self.engine.link.lost and not before
+        return before != (engine.link.lost, engine.finished)
 
     def _free_interest(self) -> int:
         """Return what the socket should be polled for that no thread polls it for."""
