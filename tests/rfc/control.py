@@ -1,0 +1,5 @@
+"""."""
+
+from .case import Case
+
+CASES: list[Case] = []

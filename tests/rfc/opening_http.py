@@ -1,0 +1,272 @@
+"""The HTTP around the opening handshake, as a server reads it (RFC 9110, RFC 9112)."""
+
+from __future__ import annotations
+
+import wspy
+from tests.handshake.helpers import KEY, request
+
+from .case import Case, Request, section
+from .profiles import define
+
+
+def _answer(asked: wspy.Request) -> wspy.Response | None:
+    if asked.path == "/health":
+        return wspy.Response(200, "well", [("X-Kind", "health")])
+    if asked.path == "/broken":
+        raise RuntimeError("a bug of the user's")
+    return None
+
+
+HTTP = define("onrequest", onrequest=_answer)
+FULL = define(
+    "full",
+    max_connections=0,
+    refuse=wspy.Response(503, "the server is full\n", [("Retry-After", "5")]),
+)
+LATE = define("late", handshake_timeout=0.1)
+HEADS = define("small heads", max_head_line=1024, max_headers=20, max_head=4096)
+
+# a request line of 8192 bytes, the default limit
+_FITS = "x" * (8192 - len("GET / HTTP/1.1"))
+
+
+def _line(old: str, new: str) -> bytes:
+    """The request with one text in its head replaced."""
+    head = request()
+    assert old.encode() in head
+    return head.replace(old.encode(), new.encode("latin-1"))
+
+
+CASES: list[Case] = [
+    *section(
+        "RFC 9112 §3",
+        "handshake/server.py",
+        Request("two spaces: 400", request(start="GET  /chat HTTP/1.1"), 400),
+        Request("a tab in place of a space: 400", request(start="GET\t/chat HTTP/1.1"), 400),
+        Request("no version: 400", request(start="GET /chat"), 400),
+        Request("no target: 400", request(start="GET HTTP/1.1"), 400),
+        Request("something after the version: 400", request(start="GET /chat HTTP/1.1 x"), 400),
+        Request("a version in small letters: 400", request(start="GET /chat http/1.1"), 400),
+        Request("a version with two digits: 400", request(start="GET /chat HTTP/1.10"), 400),
+        Request("a target that is no ASCII: 400", request(start="GET /ch\xe4t HTTP/1.1"), 400),
+        Request("a method that is no token: 400", request(start="G(T /chat HTTP/1.1"), 400),
+    ),
+    *section(
+        "RFC 9112 §3.2",
+        "handshake/server.py",
+        Request("no Host: 400", request(Host=None), 400),
+        Request("two Hosts: 400", request(Host=["a.example", "a.example"]), 400),
+        Request("an empty Host: 400", request(Host=""), 400),
+        Request("a Host with a path: 400", request(Host="a.example/path"), 400),
+        Request("a Host with a user: 400", request(Host="user@a.example"), 400),
+        Request("a Host with a space: 400", request(Host="a.example b"), 400),
+        Request("two Hosts joined by a comma: 400", request(Host="a.example, b.example"), 400),
+        Request("a port that is no number: 400", request(Host="a.example:http"), 400),
+        Request("a Host with a port", request(Host="a.example:8080")),
+        Request("an IPv6 address as Host", request(Host="[::1]:8080")),
+        Request("a target without a slash: 400", request(start="GET chat HTTP/1.1"), 400),
+        Request("the target * belongs to OPTIONS: 400", request(start="GET * HTTP/1.1"), 400),
+        Request("OPTIONS *: 405", request(start="OPTIONS * HTTP/1.1"), 405),
+        Request("CONNECT: 405", request(start="CONNECT a.example:80 HTTP/1.1"), 405),
+    ),
+    *section(
+        "RFC 9112 §3.2.2",
+        "handshake/server.py",
+        Request("a target in absolute form", request(start="GET http://a.example/x HTTP/1.1")),
+        Request("its scheme may be ws", request(start="GET ws://a.example/x HTTP/1.1")),
+        Request(
+            "it still needs a Host: 400",
+            request(start="GET http://a.example/x HTTP/1.1", Host=None),
+            400,
+        ),
+        Request("its authority is checked: 400", request(start="GET http:///x HTTP/1.1"), 400),
+        Request("another scheme: 400", request(start="GET ftp://a.example/x HTTP/1.1"), 400),
+    ),
+    *section(
+        "RFC 9112 §2.2",
+        "handshake/reading.py",
+        Request("one CRLF before the request is skipped", b"\r\n" + request()),
+        Request("two of them: 400", b"\r\n\r\n" + request(), 400),
+        Request("a bare CR in a value: 400", _line("Upgrade\r\n", "Upgrade\rX: y\r\n"), 400),
+        Request("a bare CR before CRLF: 400", _line("Upgrade\r\n", "Upgrade\r\r\n"), 400),
+        Request("lines that end with LF alone: 400", request().replace(b"\r\n", b"\n"), 400),
+        Request("an LF in a value: 400", _line("Upgrade\r\n", "Upgrade\nX: y\r\n"), 400),
+        Request("a space before the request: 400", b" " + request(), 400),
+        Request("a TLS hello on a plain port: 400", b"\x16\x03\x01\x00\xf5\x01\x00\x00", 400),
+        Request("bytes that are no HTTP: 400", b"\x00\x01\x02\x03", 400),
+    ),
+    *section(
+        "RFC 9112 §5",
+        "handshake/reading.py",
+        Request("a line without a colon: 400", _line("Host:", "Novalue\r\nHost:"), 400),
+        Request("a line that begins with a colon: 400", _line("Host:", ": v\r\nHost:"), 400),
+        Request("a name that is no token: 400", _line("Host:", "Na(me: v\r\nHost:"), 400),
+        Request("a name that is no ASCII: 400", _line("Host:", "N\xe4me: v\r\nHost:"), 400),
+        Request("no space after the colon", _line("Upgrade: websocket", "Upgrade:websocket")),
+        Request("tabs around a value", _line("Upgrade: websocket", "Upgrade:\twebsocket \t")),
+        Request("an empty value", request({"X-Empty": ""})),
+    ),
+    *section(
+        "RFC 9112 §5.1",
+        "handshake/reading.py",
+        Request("a space before a colon: 400", _line("Host:", "Host :"), 400),
+        Request("a tab before a colon: 400", _line("Upgrade:", "Upgrade\t:"), 400),
+    ),
+    *section(
+        "RFC 9112 §5.2",
+        "handshake/reading.py",
+        Request("a folded line: 400", _line("Upgrade: websocket", "Upgrade:\r\n websocket"), 400),
+        Request("one folded by a tab: 400", _line("Host:", "X: a\r\n\tb\r\nHost:"), 400),
+        Request("a fold after the request line: 400", _line("Host:", " X: y\r\nHost:"), 400),
+    ),
+    *section(
+        "RFC 9112 §6.3",
+        "handshake/server.py",
+        Request("a body announced by its length: 400", request({"Content-Length": "5"}), 400),
+        Request("a length of 0 is no body", request({"Content-Length": "0"})),
+        Request("a body in chunks: 400", request({"Transfer-Encoding": "chunked"}), 400),
+        Request("any other coding: 400", request({"Transfer-Encoding": "identity"}), 400),
+        Request(
+            "a length beside a coding: 400",
+            request({"Content-Length": "0", "Transfer-Encoding": "chunked"}),
+            400,
+        ),
+        Request("two lengths that differ: 400", request({"Content-Length": ["0", "5"]}), 400),
+        Request("a list of lengths that differ: 400", request({"Content-Length": "0, 5"}), 400),
+        Request("the same length twice is one", request({"Content-Length": ["0", "0"]})),
+        Request("a signed length: 400", request({"Content-Length": "+0"}), 400),
+        Request("a negative length: 400", request({"Content-Length": "-1"}), 400),
+        Request("a length in hexadecimal: 400", request({"Content-Length": "0x0"}), 400),
+        Request("an empty length: 400", request({"Content-Length": ""}), 400),
+        Request("a length beyond 64 bits: 400", request({"Content-Length": "9" * 30}), 400),
+    ),
+    *section(
+        "RFC 9110 §5.5",
+        "handshake/reading.py",
+        Request("NUL in a value: 400", request({"X-A": "a\x00b"}), 400),
+        Request("another control character: 400", request({"X-A": "a\x1bb"}), 400),
+        Request("DEL in a value: 400", request({"X-A": "a\x7fb"}), 400),
+        Request("bytes beyond ASCII in a value are its own affair", request({"X-A": "\xe4\xff"})),
+        Request("a tab inside a value", request({"X-A": "a\tb"})),
+        Request(
+            "a key with a byte beyond ASCII: 400",
+            request({"Sec-WebSocket-Key": KEY[:-3] + "\xe4=="}),
+            400,
+        ),
+    ),
+    *section(
+        "RFC 9110 §7.8",
+        "handshake/server.py",
+        Request("Upgrade in HTTP/1.0 is ignored", request(start="GET / HTTP/1.0"), 505),
+        Request(
+            "a 426 names what to upgrade to",
+            request(Upgrade=None),
+            426,
+            {"Upgrade": "websocket", "Connection": "close, Upgrade"},
+        ),
+    ),
+    *section(
+        "RFC 9110 §9.3.2",
+        "handshake/http.py",
+        Request(
+            "an answer to HEAD has no body",
+            request(start="HEAD /health HTTP/1.1"),
+            200,
+            {"Content-Length": "4"},
+            options=HTTP,
+        ),
+    ),
+    *section(
+        "RFC 9110 §15",
+        "handshake/server.py",
+        Request(
+            "a plain request may get a plain answer",
+            request(start="GET /health HTTP/1.1", Upgrade=None, Connection=None),
+            200,
+            {"X-Kind": "health", "Content-Length": "4"},
+            options=HTTP,
+        ),
+        Request(
+            "an answer in place of a connection",
+            request(start="GET /health HTTP/1.1"),
+            200,
+            {"Sec-WebSocket-Accept": None, "Upgrade": None},
+            options=HTTP,
+        ),
+        Request("no answer of the user's: the handshake goes on", request(), options=HTTP),
+        Request(
+            "a bug in a callback: 500, without a word about it",
+            request(start="GET /broken HTTP/1.1"),
+            500,
+            options=HTTP,
+        ),
+        Request(
+            "a malformed request never reaches the user",
+            request(start="GET /broken HTTP/1.1", Host=None),
+            400,
+            options=HTTP,
+        ),
+    ),
+    *section(
+        "RFC 9110 §15.5.9",
+        "handshake/server.py",
+        Request(
+            "half a request that does not go on: 408", request()[:-4], 408, options=LATE, late=True
+        ),
+        Request("nothing at all for too long: 408", b"", 408, options=LATE, late=True),
+    ),
+    *section(
+        "RFC 9110 §15.6.4",
+        "drivers/server.py",
+        Request(
+            "over the limit of connections: 503",
+            request(),
+            503,
+            {"Retry-After": "5"},
+            options=FULL,
+            drivers=("Server", "AsyncServer"),
+        ),
+    ),
+    *section(
+        "RFC 9110 §15.5.15",
+        "handshake/reading.py",
+        Request("a request line of 8 KiB", request(start=f"GET /{_FITS} HTTP/1.1")),
+        Request("one byte more: 414", request(start=f"GET /{_FITS}x HTTP/1.1"), 414),
+        Request("it need not end for that: 414", b"GET /" + b"x" * 8192, 414),
+        Request(
+            "the limit can be another",
+            request(start=f"GET /{'x' * 1024} HTTP/1.1"),
+            414,
+            options=HEADS,
+        ),
+    ),
+    *section(
+        "RFC 6585 §5",
+        "handshake/reading.py",
+        Request("100 headers", request({f"X-{n}": "v" for n in range(95)})),
+        Request("101 headers: 431", request({f"X-{n}": "v" for n in range(96)}), 431),
+        Request("a header line over 8 KiB: 431", request({"X-Long": "x" * 8192}), 431),
+        Request("it need not end for that: 431", request()[:-2] + b"X: " + b"x" * 8192, 431),
+        Request("a head of 31 KiB", request({f"X-{n}": "x" * 7900 for n in range(4)})),
+        Request("a head over 32 KiB: 431", request({f"X-{n}": "x" * 8180 for n in range(4)}), 431),
+        Request("a name that never ends: 431", request()[:-2] + b"x" * 8193, 431),
+        Request(
+            "fewer headers by argument: 431",
+            request({f"X-{n}": "v" for n in range(16)}),
+            431,
+            options=HEADS,
+        ),
+        Request(
+            "smaller heads by argument: 431",
+            request({f"X-{n}": "x" * 1000 for n in range(4)}),
+            431,
+            options=HEADS,
+        ),
+    ),
+    *section(
+        "RFC 9112 §8",
+        "handshake/server.py",
+        Request("a request that ends too early gets no answer", request()[:-2], None, ends="eof"),
+        Request("nor does an empty connection", b"", None, ends="eof"),
+    ),
+]

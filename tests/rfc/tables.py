@@ -1,0 +1,57 @@
+"""All tables, one after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from . import (
+    authentication,
+    control,
+    extensions,
+    fragmentation,
+    framing,
+    limits,
+    opening_client,
+    opening_http,
+    opening_server,
+    text,
+)
+from .case import Case
+
+TABLES = (
+    opening_client,
+    opening_http,
+    opening_server,
+    framing,
+    fragmentation,
+    control,
+    text,
+    extensions,
+    authentication,
+    limits,
+)
+
+
+def _numbered(cases: list[Case]) -> list[Case]:
+    counts: Counter[str] = Counter()
+    found = []
+    for case in cases:
+        counts[case.section] += 1
+        found.append(dataclasses.replace(case, number=counts[case.section]))
+    return found
+
+
+CASES = _numbered([case for table in TABLES for case in table.CASES])
+
+
+def parameters() -> list[Any]:
+    """Each case in each role that it is for."""
+    return [
+        pytest.param(case, role, id=f"{case.id}-{role.value}")
+        for case in CASES
+        for role in case.roles
+    ]

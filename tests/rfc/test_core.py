@@ -1,0 +1,17 @@
+"""Every case against the core, with the peer's bytes whole and byte by byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from wspy.protocol.role import Role
+
+from .case import Case
+from .core import Cut, bytewise, run_core, whole
+from .tables import parameters
+
+
+@pytest.mark.parametrize(("case", "role"), parameters())
+@pytest.mark.parametrize("cut", [whole, bytewise], ids=["whole", "bytewise"])
+def test_core(case: Case, role: Role, cut: Cut) -> None:
+    case.check(role, run_core(case, role, cut))
