@@ -51,12 +51,18 @@ class ServerClient(Routed, AsyncConnection):
 
     def serve(self, events: int, now: float) -> None:
         """Do what the socket is ready for."""
+        self.server.serving = self
         with self._guarded():
             if events & READ:
                 with self._lock:
                     if self._engine.wants_read:
                         self._engine.on_readable(now)
             self._serve(now)
+
+    def _write(self, now: float) -> None:
+        # what handlers sent goes out here; what is sent later needs a turn of its own
+        self.server.serving = None
+        super()._write(now)
 
     def tick(self) -> None:
         with self._guarded():
@@ -96,6 +102,8 @@ class AsyncServer(BaseServer):
         self._dirty: deque[ServerClient] = deque()
         self._wheel: Wheel[ServerClient] = Wheel(self._clock())
         self._is_stopping = False
+        #: The client whose handlers run now, and whose answers are written after them.
+        self.serving: ServerClient | None = None
 
     def onsent(self, client: Any, message: Message) -> None:
         """Called once a message was written whole."""
@@ -107,11 +115,15 @@ class AsyncServer(BaseServer):
 
     def wake(self, client: ServerClient) -> None:
         """Take note that a client has something to write; any thread may call it."""
-        if not client.is_dirty:
-            client.is_dirty = True
-            self._dirty.append(client)
-            if threading.current_thread() is not self._thread:
-                self._waker.wake()
+        if client.is_dirty:
+            return
+        is_ours = threading.current_thread() is self._thread
+        if is_ours and client is self.serving:
+            return
+        client.is_dirty = True
+        self._dirty.append(client)
+        if not is_ours:
+            self._waker.wake()
 
     # the loop
 
