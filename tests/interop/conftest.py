@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,8 @@ def house(request: pytest.FixtureRequest, certificates: Certificates) -> Iterato
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A headless Chromium."""
-    running = Browser(tmp_path_factory.mktemp("chromium"))
+    profile = tmp_path_factory.mktemp("chromium")
+    running = Browser(profile)
     yield running
     running.close()
+    shutil.rmtree(profile, ignore_errors=True)

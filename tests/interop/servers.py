@@ -14,7 +14,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import aiohttp.web
@@ -40,6 +40,8 @@ class Peer(ABC):
     :ivar origin: for example ``wss://127.0.0.1:4711``.
     :ivar records: how clients closed.
     """
+
+    can_fragment: ClassVar[bool] = True
 
     origin: str
     records: Records
@@ -171,6 +173,8 @@ class WebsocketsAsyncio(Looping):
 
 class Aiohttp(Looping):
     """aiohttp, which cannot send fragments."""
+
+    can_fragment = False
 
     @contextlib.asynccontextmanager
     async def _serving(self, context: ssl.SSLContext | None) -> AsyncIterator[int]:

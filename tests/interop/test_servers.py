@@ -34,16 +34,16 @@ _numbers = itertools.count()
 Connect = Callable[..., wspy.Connection]
 
 
-@pytest.fixture(
-    scope="module",
-    params=[(name, tls) for name in SERVERS for tls in (False, True)],
-    ids=lambda param: f"{param[0]}-{'wss' if param[1] else 'ws'}",
-)
+PEERS = [f"{name}-{scheme}" for name in SERVERS for scheme in ("ws", "wss")]
+FRAGMENTING = [peer for peer in PEERS if SERVERS[peer.rpartition("-")[0]].can_fragment]
+
+
+@pytest.fixture(scope="module", params=PEERS)
 def peer(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[Peer]:
     """Each of the servers, with and without TLS."""
-    name, tls = request.param
+    name, _, scheme = request.param.rpartition("-")
     needed: Node | None = request.getfixturevalue("node") if name == "ws" else None
-    server = SERVERS[name](tls, certificates, needed)
+    server = SERVERS[name](scheme == "wss", certificates, needed)
     yield server
     server.stop()
 
@@ -113,6 +113,7 @@ def test_fragments_from_the_client(connect: Connect) -> None:
     assert recv(connection) == b"".join(BINARY_PARTS)
 
 
+@pytest.mark.parametrize("peer", FRAGMENTING, indirect=True)
 def test_fragments_from_the_server(connect: Connect) -> None:
     # RFC 6455 §5.4
     connection = connect(target("fragments"))
