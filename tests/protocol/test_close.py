@@ -40,6 +40,11 @@ def test_codes_that_do_not_travel(code: int) -> None:
         pack_close(code, "reason")
 
 
+def test_a_code_is_a_number() -> None:
+    with pytest.raises(ValueError, match="'bye'"):
+        pack_close("bye")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("code", [None, 1005])
 def test_no_code(code: int | None) -> None:
     # RFC 6455 §5.5.1, §7.1.5

@@ -157,7 +157,13 @@ def test_lengths_are_63_bits() -> None:
 
 @pytest.mark.parametrize(
     ("opcode", "key", "wrong"),
-    [(-1, b"", "opcode"), (16, b"", "opcode"), (1, b"123", "4 bytes"), (1, b"12345", "4 bytes")],
+    [
+        (-1, b"", "opcode"),
+        (16, b"", "opcode"),
+        ("text", b"", "'text'"),
+        (1, b"123", "4 bytes"),
+        (1, b"12345", "4 bytes"),
+    ],
 )
 def test_frames_that_cannot_be(opcode: int, key: bytes, wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong):

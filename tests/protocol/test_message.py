@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from wspy.protocol.frame import Frame
-from wspy.protocol.message import BinaryMessage, Message, TextMessage, make_message, to_message
+from wspy.protocol.message import (
+    BinaryMessage,
+    Message,
+    TextMessage,
+    make_message,
+    to_message,
+    to_parts,
+)
 from wspy.protocol.opcodes import OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT
 
 
@@ -88,3 +95,12 @@ def test_the_payload_of_a_text_message_is_text_however_it_was_given() -> None:
     assert Message(OPCODE_TEXT, "é".encode()).payload == "é"
     with pytest.raises(UnicodeDecodeError):
         Message(OPCODE_TEXT, b"\xff")
+
+
+def test_parts() -> None:
+    # RFC 6455 §5.4
+    assert list(to_parts(["a", "b"])) == ["a", "b"]
+    assert next(to_parts(part for part in (b"a",))) == b"a"
+    for whole in ("ab", b"ab", bytearray(b"ab"), memoryview(b"ab"), 5):
+        with pytest.raises(TypeError, match="fragment_size"):
+            to_parts(whole)  # type: ignore[arg-type]

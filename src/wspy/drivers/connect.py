@@ -39,6 +39,10 @@ def connect(
     :raises SSLError: if TLS fails, for example for an unknown certificate.
     :raises OSError: if TCP cannot be connected; TimeoutError if it takes too long.
     """
+    if not isinstance(url, str):
+        raise TypeError(f"url must be a str such as 'ws://host:port/path', not {url!r}")
+    if timeout is not None and timeout < 0:
+        raise ValueError(f"timeout must be None or seconds, not {timeout!r}")
     uri = parse_uri(url)
     options = split_options(arguments)
 

@@ -15,7 +15,7 @@ from ..errors import BufferFull, InvalidState, SocketClosed, WebSocketError
 from ..protocol.close import CLOSE_GOING_AWAY, CLOSE_NORMAL, CLOSE_UNABLE, pack_close
 from ..protocol.events import Failure
 from ..protocol.frame import Payload
-from ..protocol.message import Message, to_message
+from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
 from .base import BaseConnection
@@ -41,9 +41,15 @@ class Connection(BaseConnection):
 
     :param sock: a connected ``websocket``, which must not be used directly from now on.
     :raises InvalidState: if it is not connected.
+    :raises TypeError: for any other socket.
     """
 
     def __init__(self, sock: websocket) -> None:
+        if not hasattr(sock, "pump"):
+            raise TypeError(
+                f"a Connection needs a connected wspy.websocket, not {type(sock).__name__}; "
+                "for a URL use wspy.connect(url)"
+            )
         #: The websocket below.
         self.sock = sock
         self._setup(sock.pump)
@@ -123,6 +129,7 @@ class Connection(BaseConnection):
             connection closes with 1011, since half a message cannot be taken back.
         """
         me = threading.get_ident()
+        iterator = to_parts(parts)
 
         def begin(now: float) -> bool | None:
             if self._is_fragmenting():
@@ -133,7 +140,7 @@ class Connection(BaseConnection):
 
         self._wait_for(begin, None, timeout)
         try:
-            self._send_parts(iter(parts), compress, timeout)
+            self._send_parts(iterator, compress, timeout)
         except BaseException as error:
             with self._lock:
                 failure = error if isinstance(error, Exception) else RuntimeError("interrupted")

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..engine import new_engine
@@ -18,6 +18,7 @@ from ..handshake.http import Response
 from ..handshake.server import ServerHandshake, ServerOptions
 from ..handshake.uri import URI
 from ..protocol.limits import Limits
+from .log import show_address
 from .tls import MemoryTLS
 from .waiting import Pump
 
@@ -149,7 +150,8 @@ def connect_tcp(uri: URI, timeout: float | None) -> socket.socket:
 
     :raises OSError: if none answers.
     """
-    return socket.create_connection((uri.host, uri.port), timeout)
+    with _naming((uri.host, uri.port)):
+        return socket.create_connection((uri.host, uri.port), timeout)
 
 
 def connect_to(
@@ -159,6 +161,13 @@ def connect_to(
 
     :param sock: used if it is of the right family, replaced if not.
     """
+    with _naming(address):
+        return _connect_to(sock, address, timeout)
+
+
+def _connect_to(
+    sock: socket.socket | None, address: Address, timeout: float | None
+) -> socket.socket:
     if isinstance(address, (str, bytes)):
         if sock is None or sock.family != socket.AF_UNIX:
             _close(sock)
@@ -174,9 +183,24 @@ def connect_to(
     return socket.create_connection((host, port), timeout)
 
 
+@contextlib.contextmanager
+def _naming(address: Address) -> Iterator[None]:
+    """Let errors of the system say of which address they speak."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = show_address(address)
+        raise
+
+
 def _connect(sock: socket.socket, address: Address, timeout: float | None) -> socket.socket:
-    sock.settimeout(timeout)
-    sock.connect(address)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
     return sock
 
 

@@ -71,10 +71,12 @@ def server_context(
 ) -> ssl.SSLContext | None:
     """Return the context that a server was told, either way.
 
-    :raises TypeError: if it was told both ways.
+    :raises TypeError: if it was told both ways, or with something else.
     """
     if ssl_context is not None and ssl_args is not None:
         raise TypeError("pass ssl_context or ssl_args, not both")
+    if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
+        raise TypeError(f"ssl_context must be an ssl.SSLContext, not {ssl_context!r}")
     if ssl_args is None:
         return ssl_context
     arguments = {name: value for name, value in ssl_args.items() if name != "server_side"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from inspect import iscoroutinefunction
 from typing import Any
 
 from ..errors import InvalidState
@@ -27,6 +29,10 @@ from .waker import Waker
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _BAD_LISTENER = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP)
 _REST = 0.1
+_HANDLERS = (
+    *("onrequest", "onopen", "onmessage", "onping", "onpong"),
+    *("onsent", "onerror", "onclose"),
+)
 # how many more are answered with 503 properly while the server is full
 _REFUSED_AT_ONCE = 16
 
@@ -62,6 +68,7 @@ class BaseServer:
     ) -> None:
         family = arguments.pop("sfamily", None)
         arguments.setdefault("onrequest", self.onrequest)
+        self._check_handlers()
         self._options = split_options(arguments)
         self._limits = self._options.limits
         self._server_options = self._options.for_server()
@@ -213,15 +220,22 @@ class BaseServer:
 
     # the listening socket
 
+    def _check_handlers(self) -> None:
+        for name in _HANDLERS:
+            if iscoroutinefunction(getattr(self, name, None)):
+                kind = type(self).__name__
+                raise TypeError(f"{kind}.{name} must be a plain function: write def, not async def")
+
     def _bind(self, address: Address, family: int | None) -> socket.socket:
         if isinstance(address, (str, bytes)):
+            _check_path(os.fsdecode(address))
             self._path = os.fsdecode(address)
             unlink_stale(self._path)
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             target: Any = address
         else:
-            if address is None:
-                raise TypeError("pass address=(host, port), a path, or sock=...")
+            if not isinstance(address, (tuple, list)) or len(address) < 2:
+                raise TypeError(f"pass address=(host, port), a path, or sock=...; not {address!r}")
             found = socket.getaddrinfo(
                 address[0] or None,
                 address[1],
@@ -234,8 +248,9 @@ class BaseServer:
             target = found[0][4]
         try:
             listener.bind(target)
-        except OSError:
+        except OSError as error:
             listener.close()
+            error.filename = show_address(target)
             raise
         return listener
 
@@ -359,6 +374,14 @@ def turn_away(sock: socket.socket, plain: bool) -> None:
             sock.send(_busy("the server is full").encode())
             sock.shutdown(socket.SHUT_WR)
     sock.close()
+
+
+def _check_path(path: str) -> None:
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(path or "::")
+        path = "localhost"
+    if path == "localhost":
+        raise TypeError("a host needs a port: pass address=(host, port) as one tuple")
 
 
 def _local_name(sock: socket.socket) -> Any:

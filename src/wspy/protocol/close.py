@@ -43,9 +43,9 @@ def pack_close(code: int | None, reason: str = "") -> bytes:
             raise ValueError("a close reason needs a code: pass code=1000 or another")
         return b""
     # RFC 6455 §7.4.1: 1004, 1005, 1006 and 1015 are never put on the wire
-    if not may_travel(code):
+    if not isinstance(code, int) or not may_travel(code):
         raise ValueError(
-            f"close code {code} must not be sent; use 1000-1003, 1007-1014 or 3000-4999"
+            f"close code {code!r} must not be sent; use 1000-1003, 1007-1014 or 3000-4999"
         )
     # errors="ignore" drops the character that the cut went through
     text = reason.encode("utf-8", "replace")[:MAX_REASON].decode("utf-8", "ignore")

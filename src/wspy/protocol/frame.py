@@ -60,7 +60,7 @@ class Frame:
         rsv2: bool = False,
         rsv3: bool = False,
     ) -> None:
-        if not 0 <= opcode <= 0xF:
+        if not isinstance(opcode, int) or not 0 <= opcode <= 0xF:
             raise ValueError(f"opcode must be 0 to 15, not {opcode!r}")
         if len(masking_key) not in (0, 4):
             raise ValueError(f"masking_key must have 4 bytes, not {len(masking_key)}")

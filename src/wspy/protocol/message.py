@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from .frame import Frame, Payload, to_bytes
 from .opcodes import OPCODE_BINARY, OPCODE_NAMES, OPCODE_TEXT
 
@@ -123,3 +125,16 @@ def to_message(message: Message | Payload) -> Message:
         f"a message must be str, bytes-like or a Message, not {type(message).__name__}; "
         "for an iterator of fragments use send_fragments()"
     )
+
+
+def to_parts(parts: Iterable[str] | Iterable[bytes]) -> Iterator[str | bytes]:
+    """Return an iterator over the parts of a message that is sent part by part.
+
+    :raises TypeError: for what is one payload, or cannot be iterated over.
+    """
+    if isinstance(parts, (str, bytes, bytearray, memoryview)) or not isinstance(parts, Iterable):
+        raise TypeError(
+            f"parts must be an iterable of str or of bytes, not {type(parts).__name__}; "
+            "for a whole message use send(message, fragment_size=...)"
+        )
+    return iter(parts)
