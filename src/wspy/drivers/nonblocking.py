@@ -12,7 +12,7 @@ from ..errors import BufferFull, InvalidState, SocketClosed
 from ..protocol.close import CLOSE_NORMAL, CLOSE_POLICY, pack_close
 from ..protocol.events import Ping
 from ..protocol.frame import Payload, to_bytes
-from ..protocol.message import Message, to_message
+from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
 from .base import BaseConnection
@@ -92,7 +92,7 @@ class AsyncConnection(BaseConnection):
     def _sendable(self, message: Message) -> Session:
         session = self._session()
         # before the question of room: there never is any again in a closed connection
-        if session.state is not State.OPEN:
+        if session.state is not State.OPEN or self._engine.finished:
             error = self._engine.link.closed_error()
             error.unsent = (message,)
             raise error
@@ -127,7 +127,7 @@ class AsyncConnection(BaseConnection):
         The iterable is read to its end before this returns. Result and errors
         are those of :meth:`send`.
         """
-        frames: list[str | bytes] = list(parts) or [b""]
+        frames: list[str | bytes] = list(to_parts(parts)) or [b""]
         if len({isinstance(part, str) for part in frames}) > 1:
             raise TypeError("the parts of a message must be all str or all bytes")
         opcode = OPCODE_TEXT if isinstance(frames[0], str) else OPCODE_BINARY
@@ -270,6 +270,7 @@ class AsyncConnection(BaseConnection):
             if event is None:
                 break
             self._dispatch(event)
+        self._write(self._now())
         with self._lock:
             self._engine.close()
         self._report_end()
