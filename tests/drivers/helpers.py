@@ -170,7 +170,11 @@ class Served:
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.settimeout(PATIENCE)
-        sock.connect(self.address)
+        try:
+            sock.connect(self.address)
+        except OSError:
+            sock.close()
+            raise
         if self.transport == "tls":
             return self.certs.client.wrap_socket(sock, server_hostname="localhost")
         return sock
