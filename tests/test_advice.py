@@ -91,6 +91,7 @@ def test_a_timeout_names_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda url: wspy.connect(url, timeout=-1), ValueError, "timeout must be"),
         (lambda url: wspy.connect(url, protocols="chat"), TypeError, r"\['chat'\]"),
         (lambda url: wspy.connect(url, auth="user:pass"), TypeError, r"\(user, password\)"),
+        (lambda url: wspy.connect(url, headers=["A: b"]), TypeError, "pairs"),
         (lambda url: wspy.connect(url, ping_intervall=5), TypeError, "mean 'ping_interval'"),
         (lambda url: wspy.connect(url.replace("ws", "wss")), wspy.SSLError, "not speak TLS"),
     ],
@@ -105,6 +106,7 @@ def test_arguments_of_connect(url: str, change: Any, error: type, advice: str) -
     [
         (lambda ws: ws.send({"a": 1}), TypeError, "str, bytes-like or a Message"),
         (lambda ws: ws.send_fragments("text"), TypeError, "fragment_size"),
+        (lambda ws: ws.send_fragments(b"data"), TypeError, "fragment_size"),
         (lambda ws: ws.send_fragments(5), TypeError, "iterable of str or of bytes"),
         (lambda ws: ws.send("text", fragment_size=0), ValueError, "at least 1"),
         (lambda ws: ws.send_ping("x" * 126), ValueError, "at most 125 bytes"),

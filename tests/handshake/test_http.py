@@ -53,6 +53,12 @@ def test_values_have_no_controls(value: str) -> None:
         Response(200, headers={"A": value})
 
 
+def test_headers_are_pairs() -> None:
+    for items in (["Name: value"], "ab", [("Name",)], [("a", "b", "c")]):
+        with pytest.raises(TypeError, match="pairs"):
+            Headers(items)  # type: ignore[arg-type]
+
+
 def test_values_may_be_latin_1() -> None:
     assert Headers({"A": "\xe9\ta"}).encode() == b"A: \xe9\ta\r\n"
 

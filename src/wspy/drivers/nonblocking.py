@@ -248,9 +248,7 @@ class AsyncConnection(BaseConnection):
                     # a pong is replaced by the next one only while the socket is full
                     self._write(now)
             self._write(now)
-            with self._lock:
-                resumed = paused and not self._engine.link.is_paused
-            if not resumed:
+            if not paused or self._engine.link.is_paused:
                 break
         if self._engine.finished:
             self._finish()

@@ -25,6 +25,7 @@ class Headers:
 
     :param items: a mapping, pairs, or other headers to copy.
     :raises ValueError: for a name or value that must not be sent.
+    :raises TypeError: for what is no pair.
     """
 
     __slots__ = ("_items", "_values")
@@ -34,8 +35,10 @@ class Headers:
         # by name in lower case: a handshake asks for a dozen of them
         self._values: dict[str, list[str]] = {}
         pairs = items.items() if isinstance(items, (Headers, Mapping)) else items
-        for name, value in pairs:
-            self.add(name, value)
+        for pair in pairs:
+            if isinstance(pair, str) or len(pair) != 2:
+                raise TypeError(f"headers must be a mapping or pairs (name, value), not {pair!r}")
+            self.add(*pair)
 
     def add(self, name: str, value: str) -> None:
         """Append a field; the white space around its value is dropped.
