@@ -27,7 +27,7 @@ SELECTIONS = {
 }
 INFORMATIONAL_ALLOWED = {"7.1.6", "7.13.1", "7.13.2"}
 # seconds for one peer
-TIME_LIMIT = 600.0
+TIME_LIMIT = 1800.0
 
 
 class Failure(NamedTuple):
