@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 from ..engine import new_engine
@@ -52,12 +50,14 @@ class ServerClient(Routed, AsyncConnection):
     def serve(self, events: int, now: float) -> None:
         """Do what the socket is ready for."""
         self.server.serving = self
-        with self._guarded():
+        try:
             if events & READ:
                 with self._lock:
                     if self._engine.wants_read:
                         self._engine.on_readable(now)
             self._serve(now)
+        except Exception:
+            self._give_up()
 
     def _write(self, now: float) -> None:
         # what handlers sent goes out here; what is sent later needs a turn of its own
@@ -65,20 +65,18 @@ class ServerClient(Routed, AsyncConnection):
         super()._write(now)
 
     def tick(self) -> None:
-        with self._guarded():
-            super().tick()
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Let no mistake of an extension's or of ours end the loop."""
         try:
-            yield
+            super().tick()
         except Exception:
-            logger.exception("%s: internal error", self)
-            with self._lock:
-                self._engine.link.finish()
-                self._engine.close()
-            self._report_end()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Let no mistake of an extension's or of ours end the loop."""
+        logger.exception("%s: internal error", self)
+        with self._lock:
+            self._engine.link.finish()
+            self._engine.close()
+        self._report_end()
 
     def wanted(self) -> int:
         """Return what to wait for."""
