@@ -69,6 +69,7 @@ class Link:
         self.error: WebSocketError | None = None
         self.half_close = False
         self.pauses = False
+        self._pause_at = max(1, limits.max_buffered // 2)
         self.eof = False
         self.lost = False
         self.outbox = Outbox()
@@ -200,9 +201,9 @@ class Link:
     @property
     def is_paused(self) -> bool:
         """Whether our own answers pile up, so that the peer is not listened to."""
-        if not self.pauses or self.lost or self.phase is Phase.ENDING:
+        if not self.pauses or self.buffered < self._pause_at:
             return False
-        return self.buffered >= max(1, self.limits.max_buffered // 2)
+        return not self.lost and self.phase is not Phase.ENDING
 
     @property
     def wants_read(self) -> bool:
