@@ -1,0 +1,332 @@
+"""One connection without a socket: phases, deadlines, what is read and what is unsent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import wspy
+from tests.engine.helpers import (
+    NOTHING,
+    REQUEST,
+    client_link,
+    events,
+    open_link,
+    pack,
+    server_link,
+    written,
+)
+from wspy.engine.lifecycle import Declined, Opened, Phase
+from wspy.engine.link import Link
+
+
+def test_handshake() -> None:
+    link = server_link()
+    assert link.deadline() is None
+    for byte in REQUEST:
+        assert link.next_event(0.0) is None
+        link.receive(bytes([byte]), 0.0)
+    (opened,) = events(link)
+    assert isinstance(opened, Opened)
+    assert link.accepted is opened.accepted
+    assert link.phase is Phase.OPEN
+    assert written(link).startswith(b"HTTP/1.1 101")
+
+
+@pytest.mark.parametrize("how", ["abort", "finish"])
+def test_an_end_before_the_handshake_is_told(how: str) -> None:
+    link = server_link()
+    getattr(link, how)()
+    (declined,) = events(link)
+    assert isinstance(declined, Declined)
+    assert isinstance(declined.error, wspy.HandshakeError)
+    assert link.phase is Phase.FINISHED
+    getattr(link, how)()
+    assert events(link) == []
+    assert link.deadline() is None
+    assert link.closed_error().cause == "lost"
+
+
+def test_loss_before_the_handshake() -> None:
+    link = server_link()
+    link.lose(0.0)
+    assert [type(event) for event in events(link)] == [Declined]
+    assert link.phase is Phase.FINISHED
+
+
+# deadlines
+
+
+def test_handshake_timeout_of_a_server() -> None:
+    # RFC 9110 §15.5.9
+    link = server_link(replace(NOTHING, handshake_timeout=10, close_timeout=5))
+    assert link.deadline() == 10
+    link.tick(9.9)
+    assert link.phase is Phase.OPENING
+    link.tick(10)
+    assert [type(event) for event in events(link)] == [Declined]
+    assert written(link).startswith(b"HTTP/1.1 408")
+    assert link.half_close
+    assert link.deadline() == 15
+    link.receive(b"late bytes are thrown away", 14)
+    assert link.deadline() == 15
+    link.tick(15)
+    assert link.phase is Phase.FINISHED
+
+
+def test_handshake_timeout_of_a_client() -> None:
+    link = client_link(replace(NOTHING, handshake_timeout=10))
+    link.tick(10)
+    (declined,) = events(link)
+    assert isinstance(declined.error, wspy.HandshakeError)
+    assert "handshake_timeout" in str(declined.error)
+
+
+def test_message_timeout_counts_from_the_first_byte() -> None:
+    # RFC 6455 §10.4
+    link = open_link(replace(NOTHING, message_timeout=60))
+    assert link.deadline() is None
+    whole = pack(1, "hello")
+    for now, byte in enumerate(whole[:-1], 100):
+        link.receive(bytes([byte]), now)
+        assert events(link, now) == []
+        assert link.deadline() == 160
+    link.receive(whole[-1:] + whole[:3], 159)
+    assert [event.payload for event in events(link, 159)] == ["hello"]
+    # and from the first byte of the next message
+    assert link.deadline() == 219
+    link.tick(218.9)
+    assert events(link, 218.9) == []
+    link.tick(219)
+    (failure,) = events(link, 219)
+    assert "message_timeout" in str(failure.error)
+    assert link.closed_error().sent == (1008, link.closed_error().sent.reason)
+    assert link.deadline() == 219 + 5
+
+
+def test_skipped_time_does_not_count() -> None:
+    link = open_link(replace(NOTHING, message_timeout=60))
+    link.receive(b"\x81", 10)
+    events(link, 10)
+    link.watch.skip(100)
+    assert link.deadline() == 170
+
+
+def test_keepalive() -> None:
+    # RFC 6455 §5.5.2, §5.5.3
+    link = open_link(replace(NOTHING, ping_interval=20, ping_timeout=30))
+    assert link.deadline() == 20
+    link.tick(20)
+    ping = written(link, 20)
+    assert ping[:2] == b"\x89\x04"
+    assert link.deadline() == 50
+    link.receive(pack(10, ping[2:]), 23)
+    assert [event.payload for event in events(link, 23)] == [ping[2:]]
+    assert link.watch.latency == 3
+    assert link.deadline() == 43
+    link.tick(43)
+    # pings of the caller's do not give a silent peer more time
+    link.send_ping(b"more", 60)
+    assert link.deadline() == 73
+    link.tick(73)
+    (failure,) = events(link, 73)
+    assert isinstance(failure.error, wspy.PingError)
+    assert isinstance(link.closed_error(), wspy.PingError)
+    # nobody is there to hear the close frame
+    assert link.deadline() == 73
+    link.tick(73)
+    assert link.phase is Phase.FINISHED
+
+
+def test_pings_without_a_timeout() -> None:
+    link = open_link(replace(NOTHING, ping_interval=20, ping_timeout=None))
+    for now in (20, 40, 60):
+        assert link.deadline() == now
+        link.tick(now)
+    assert events(link, 60) == []
+
+
+def test_full_timeout() -> None:
+    limits = replace(NOTHING, full_timeout=30, max_buffered=1 << 20)
+    link = open_link(limits)
+    assert link.session is not None
+    link.session.send(b"x" * 100_000)
+    link.watch.wrote(link.wire, 100)
+    assert link.deadline() == 130
+    # enough is taken: a slow peer is no deaf one
+    assert link.wrote(20_000, 120) == []
+    link.tick(130)
+    assert link.deadline() == 160
+    link.wrote(100, 140)
+    link.tick(160)
+    (failure,) = events(link, 160)
+    assert "full_timeout" in str(failure.error)
+    assert link.closed_error().cause == "timeout"
+
+
+def test_one_timer_at_a_time() -> None:
+    # a ping that is due as well must not be sent on a connection that has just failed
+    link = open_link(replace(NOTHING, ping_interval=10, message_timeout=5))
+    link.receive(b"\x81", 0)
+    events(link, 0)
+    for _ in range(4):
+        link.tick(100)
+    assert len(events(link, 100)) == 1
+    assert link.phase is Phase.ENDING
+
+
+def test_closing_has_one_close_timeout() -> None:
+    # RFC 6455 §7.1.1
+    link = open_link(replace(NOTHING, close_timeout=5))
+    link.send_close(1000, "", 100)
+    link.send_close(1001, "again", 103)
+    assert link.deadline() == 105
+    link.receive(pack(8, b"\x03\xe8"), 104)
+    events(link, 104)
+    assert link.phase is Phase.ENDING
+    assert link.deadline() == 105
+    link.tick(105)
+    assert link.phase is Phase.FINISHED
+    assert link.closed_error().clean
+
+
+def test_a_session_that_failed_unseen_ends_too() -> None:
+    link = open_link()
+    assert link.session is not None
+    link.session.fail(ValueError("unseen"))
+    assert link.deadline() == 5
+    link.tick(5)
+    assert link.phase is Phase.FINISHED
+
+
+# the end
+
+
+def test_a_failed_server_ends_its_direction_and_waits_for_eof() -> None:
+    # RFC 6455 §7.1.7
+    link = open_link()
+    link.receive(pack(3), 0)
+    (failure,) = events(link)
+    assert isinstance(failure.error, wspy.ProtocolError)
+    assert link.half_close
+    written(link)
+    assert link.wants_read
+    link.receive(b"ignored", 1)
+    link.receive_eof(1)
+    assert not link.wants_read
+    assert link.phase is Phase.FINISHED
+
+
+def test_eof_while_something_waits() -> None:
+    link = open_link()
+    link.receive(pack(8, b"\x03\xe8"), 0)
+    events(link)
+    link.receive_eof(0)
+    assert link.phase is Phase.ENDING
+    written(link)
+    assert link.phase is Phase.FINISHED
+
+
+def test_a_lost_link_tells_what_was_unsent() -> None:
+    link = open_link()
+    assert link.session is not None
+    link.session.send("one", mark="one")
+    link.session.send("two", mark="two")
+    assert link.wrote(5, 0) == ["one"]
+    link.lose(0)
+    (failure,) = events(link)
+    assert isinstance(failure.error, wspy.SocketClosed)
+    assert link.phase is Phase.FINISHED
+    assert link.closed_error().unsent == ("two",)
+
+
+def test_abort_keeps_the_first_error() -> None:
+    link = open_link()
+    error = wspy.SocketClosed("limit")
+    link.abort(error)
+    link.abort(wspy.SocketClosed("local"))
+    assert link.error is error
+
+
+# what is read
+
+
+def full_link(pauses: bool, size: int) -> Link:
+    link = open_link(replace(NOTHING, max_buffered=1000))
+    link.pauses = pauses
+    assert link.session is not None
+    link.session.send(b"x" * size)
+    return link
+
+
+def test_reading_pauses_only_where_send_never_waits() -> None:
+    assert full_link(False, 600).wants_read
+    link = full_link(True, 600)
+    assert not link.wants_read
+    assert not link.is_full
+    link.wrote(400, 0)
+    assert link.wants_read
+
+
+def test_a_paused_peer_that_takes_bytes_is_alive() -> None:
+    link = open_link(replace(NOTHING, max_buffered=1000, ping_interval=20, message_timeout=10))
+    link.pauses = True
+    link.receive(b"\x81", 0)
+    events(link)
+    assert link.session is not None
+    link.session.send(b"x" * 900)
+    assert link.deadline() == 10
+    link.wrote(10, 9)
+    assert link.deadline() == 19
+
+
+def test_a_lost_peer_is_not_paused() -> None:
+    link = full_link(True, 900)
+    link.lose(0)
+    assert not link.is_paused
+
+
+def test_no_more_is_read_than_is_parsed() -> None:
+    # RFC 6455 §10.4
+    link = open_link()
+    link.receive(pack(1, b"x" * 100) * 3000, 0)
+    assert not link.wants_read
+    events(link)
+    assert link.wants_read
+    link.receive(pack(1, b"x" * 100) * 3000, 0)
+    link.fail(ValueError("a handler's"), 0, code=1011)
+    # what comes after the end is thrown away
+    assert link.wants_read
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_the_smallest_buffers(size: int) -> None:
+    link = open_link(replace(NOTHING, max_buffered=size))
+    link.pauses = True
+    assert link.wants_read
+    assert not link.is_full
+
+
+# frames only
+
+
+def test_frames() -> None:
+    link = open_link(messages=False)
+    assert link.session is None
+    link.receive(pack(9, b"a") + pack(1, "b")[:4], 0)
+    frame = link.next_frame()
+    assert frame is not None
+    assert frame.payload == b"a"
+    assert link.next_frame() is None
+    assert link.deadline() is None
+    link.fail(ValueError("nothing to fail"), 0, code=1011)
+    link.receive_eof(0)
+    session = link.start_session()
+    assert session is link.start_session()
+    (failure,) = events(link)
+    assert isinstance(failure.error, wspy.SocketClosed)
+
+
+def test_no_frames_before_the_handshake() -> None:
+    assert server_link().next_frame() is None
