@@ -240,4 +240,6 @@ def _peer_name(engine: Engine) -> Any:
     try:
         return engine.sock.getpeername()
     except OSError:
-        return None
+        # it was reset already, but came to a server, which had noted where from
+        accepted = engine.link.accepted
+        return accepted.request.peer if accepted else None
