@@ -1,5 +1,106 @@
-"""."""
+"""RFC 6455 §10.4: limits, each of them an argument."""
 
-from .case import Case
+from __future__ import annotations
 
-CASES: list[Case] = []
+from .case import Case, Frames, Pieces, section
+from .events import Closed, Failed, Message, Ping
+from .profiles import define
+from .wire import binary, close, more, ping, text
+
+SMALL = define("small messages", max_message=1000)
+FEW = define("few fragments", max_fragments=4)
+NONE = define("no messages", max_message=0)
+
+BIG = (Failed(1009),)
+MIB = 1 << 20
+
+
+def _parts(count: int, size: int) -> Pieces:
+    middle = [more(b"x" * size, fin=False)] * (count - 2)
+    return (binary(b"x" * size, fin=False), *middle, more(b"x" * size))
+
+
+CASES: list[Case] = [
+    *section(
+        "RFC 6455 §10.4",
+        "protocol/limits.py",
+        Frames("a message of 1 MiB, the default", (binary(b"x" * MIB),), (Message(b"x" * MIB),)),
+        Frames("one byte more fails", (binary(announced=MIB + 1),), BIG),
+        Frames("it fails at the header, without any payload", (text(announced=1 << 62),), BIG),
+        Frames(
+            "the limit can be another",
+            (binary(b"x" * 1000),),
+            (Message(b"x" * 1000),),
+            options=SMALL,
+        ),
+        Frames("and one byte more fails there", (binary(b"x" * 1001),), BIG, options=SMALL),
+        Frames("text counts in bytes", (text("\u20ac" * 334),), BIG, options=SMALL),
+        Frames(
+            "fragments count together", (*_parts(2, 500),), (Message(b"x" * 1000),), options=SMALL
+        ),
+        Frames(
+            "and fail together",
+            (binary(b"x" * 500, fin=False), more(b"x" * 501)),
+            BIG,
+            options=SMALL,
+        ),
+        Frames(
+            "at the header of the fragment that is too much",
+            (binary(b"x" * 999, fin=False), more(announced=2)),
+            BIG,
+            options=SMALL,
+        ),
+        Frames(
+            "a fragment's 64-bit length overflows no sum",
+            (binary(b"x", fin=False), more(announced=(1 << 63) - 1)),
+            BIG,
+            options=SMALL,
+        ),
+        Frames(
+            "each message counts for itself",
+            (binary(b"x" * 900), *_parts(2, 450), binary(b"y" * 900)),
+            (Message(b"x" * 900), Message(b"x" * 900), Message(b"y" * 900)),
+            options=SMALL,
+        ),
+        Frames(
+            "control frames do not count",
+            (binary(b"x" * 900, fin=False), ping(b"y" * 125), more(b"z" * 100)),
+            (Ping(b"y" * 125), Message(b"x" * 900 + b"z" * 100)),
+            options=SMALL,
+        ),
+        Frames(
+            "a limit of 0 lets empty messages in",
+            (binary(), close()),
+            (Message(b""), Closed()),
+            options=NONE,
+        ),
+        Frames("and nothing else", (binary(b"x"),), BIG, options=NONE),
+    ),
+    *section(
+        "RFC 6455 §10.4",
+        "protocol/fragmentation.py",
+        Frames("1024 fragments, the default", (*_parts(1024, 1),), (Message(b"x" * 1024),)),
+        Frames("one fragment more fails", (*_parts(1025, 1),), BIG),
+        Frames("empty fragments count", (*_parts(1025, 0),), BIG),
+        Frames("the number can be another", (*_parts(4, 1),), (Message(b"xxxx"),), options=FEW),
+        Frames("and one more fails there", (*_parts(5, 1),), BIG, options=FEW),
+        Frames(
+            "it fails at the header of the one that is too much",
+            (text("a", fin=False), *[more(b"a", fin=False)] * 3, more(announced=100)),
+            BIG,
+            options=FEW,
+        ),
+        Frames(
+            "each message counts for itself",
+            (*_parts(4, 1), *_parts(3, 1), *_parts(4, 1)),
+            (Message(b"xxxx"), Message(b"xxx"), Message(b"xxxx")),
+            options=FEW,
+        ),
+        Frames(
+            "control frames are no fragments",
+            (binary(b"x", fin=False), *[ping(b"p")] * 6, more(b"y")),
+            (*[Ping(b"p")] * 6, Message(b"xy")),
+            options=FEW,
+        ),
+    ),
+]
