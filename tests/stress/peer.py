@@ -21,7 +21,7 @@ import trustme
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KEY = b"bXkga2V5IG9mIDE2IGJ5dA=="
 DEFLATE = b"permessage-deflate"
-BINARY, CLOSE, PING = 2, 8, 9
+CONTINUATION, BINARY, CLOSE, PING = 0, 2, 8, 9
 
 
 def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -94,6 +94,9 @@ class Peer:
         self.faults: list[str] = []
         self._inflate = zlib.decompressobj(-15)
         self._buffer = bytearray()
+        # the fragments of the message that is arriving
+        self._parts: list[bytes] = []
+        self._is_deflated = False
 
     # the handshake
 
@@ -142,7 +145,9 @@ class Peer:
                     return
                 if opcode == PING:
                     continue
-                yield self._message(opcode, rsv, final, payload)
+                message = self._message(opcode, rsv, final, payload)
+                if message is not None:
+                    yield message
             del self._buffer[:at]
             try:
                 data = self.sock.recv(262144)
@@ -152,13 +157,19 @@ class Peer:
                 return
             self._buffer += data
 
-    def _message(self, opcode: int, rsv: int, final: bool, payload: bytes) -> bytes:
-        allowed = (0, 0x40) if self.deflate else (0,)
-        if opcode != BINARY or rsv not in allowed or not final:
-            self.faults.append(f"frame with opcode {opcode}, RSV {rsv:#x}, FIN {final}")
-        if rsv & 0x40:
-            payload = self._inflate.decompress(payload + b"\0\0\xff\xff")
-        return payload
+    def _message(self, opcode: int, rsv: int, final: bool, payload: bytes) -> bytes | None:
+        first = not self._parts
+        allowed = (0, 0x40) if self.deflate and first else (0,)
+        if opcode != (BINARY if first else CONTINUATION) or rsv not in allowed:
+            self.faults.append(f"opcode {opcode}, RSV {rsv:#x} after {len(self._parts)} fragments")
+        if first:
+            self._is_deflated = rsv != 0
+        self._parts.append(payload)
+        if not final:
+            return None
+        whole = b"".join(self._parts)
+        self._parts.clear()
+        return self._inflate.decompress(whole + b"\0\0\xff\xff") if self._is_deflated else whole
 
     def drain(self) -> None:
         """Read and forget until TCP ends."""

@@ -82,13 +82,17 @@ class Run:
         ``reset`` do it without a word.
     :param count: messages of each thread.
     :param sizes: ``small``, ``large`` or ``mixed``.
+    :param fragments: whether every second thread sends its messages in parts.
     """
 
-    def __init__(self, ends: str, count: int, sizes: str, seed: int) -> None:
+    def __init__(
+        self, ends: str, count: int, sizes: str, seed: int, *, fragments: bool = False
+    ) -> None:
         self.ends = ends
         self.count = count
         self.sizes = sizes
         self.seed = seed
+        self.fragments = fragments
         total = THREADS * count
         self.turning_point = random.Random(seed).randrange(total // 20, total * 9 // 10)
         self.reached = threading.Event()
@@ -139,10 +143,11 @@ class Run:
 
     def _send(self, subject: Any, number: int) -> None:
         sizes = random.Random(self.seed * 100 + number)
+        send = subject.send_parts if self.fragments and number % 2 else subject.send
         for serial in range(self.count):
             message = make_message(number, serial, choose_size(self.sizes, sizes))
             try:
-                subject.send(message)
+                send(message)
             except wspy.SocketClosed:
                 self.refused += 1
                 return
@@ -199,6 +204,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20_000, help="messages of each thread")
     parser.add_argument("--sizes", choices=("small", "mixed", "large"), default="mixed")
     parser.add_argument("--ends", choices=ENDS, action="append")
+    parser.add_argument("--fragments", action="store_true", help="half of them in parts")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     contexts = tls_contexts()
@@ -206,7 +212,7 @@ def main() -> None:
     for kind, tls, deflate, ends in itertools.product(
         arguments.kind or KINDS, (False, True), (False, True), arguments.ends or ENDS
     ):
-        run = Run(ends, arguments.count, arguments.sizes, seed)
+        run = Run(ends, arguments.count, arguments.sizes, seed, fragments=arguments.fragments)
         figures = run.measure(kind, contexts if tls else None, deflate)
         seed += 1
         name = f"{kind:15} {'tls' if tls else 'tcp'} {'deflate' if deflate else 'plain':7} {ends:5}"

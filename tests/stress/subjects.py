@@ -14,7 +14,7 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import wspy
@@ -25,6 +25,12 @@ PATIENCE = 60.0
 CLIENT = "Connection", "SendOnly", "AsyncConnection"
 SERVER = "Server", "AsyncServer"
 KINDS = CLIENT + SERVER
+
+
+def cut(payload: bytes) -> list[bytes]:
+    """Cut a message into three parts, some of them empty if it is short."""
+    third = len(payload) // 3
+    return [payload[:third], payload[third : 2 * third], payload[2 * third :]]
 
 
 class Blocking:
@@ -43,6 +49,9 @@ class Blocking:
             if told != [payload]:
                 raise AssertionError(f"the sender is told that {told} is unsent") from error
             raise
+
+    def send_parts(self, payload: bytes) -> None:
+        self.connection.send_fragments(cut(payload))
 
     def close(self) -> None:
         self.connection.close()
@@ -83,9 +92,15 @@ class Room:
         self.unsent: list[bytes] = []
 
     def send(self, payload: bytes) -> None:
+        self._send(lambda: self.client.send(payload))
+
+    def send_parts(self, payload: bytes) -> None:
+        self._send(lambda: self.client.send_fragments(cut(payload)))
+
+    def _send(self, send: Callable[[], bool]) -> None:
         while True:
             try:
-                assert self.client.send(payload)
+                assert send()
                 return
             except wspy.BufferFull:
                 with self.changed:
@@ -157,8 +172,8 @@ class Looped(wspy.AsyncConnection):
 class LoopedRoom(Room):
     client: Looped
 
-    def send(self, payload: bytes) -> None:
-        super().send(payload)
+    def _send(self, send: Callable[[], bool]) -> None:
+        super()._send(send)
         self.client.wake()
 
     def close(self) -> None:
