@@ -36,7 +36,7 @@ class FrameCalls:
     # frames, for callers that wait
 
     def send(self, *frames: Frame) -> None:
-        """Send frames; a client's are masked without being told.
+        """Send frames, with no other thread's between them; a client's are masked unasked.
 
         With a timeout of 0, what the kernel does not take stays queued for
         :meth:`do_async_send`.
@@ -48,31 +48,34 @@ class FrameCalls:
         if not frames:
             return
         ticket = Ticket(frames)
-        for frame in frames[:-1]:
-            self._push(frame, None)
-        self._push(frames[-1], ticket)
+        self._push(frames, ticket)
         if self._timeout == 0:
             return
 
         def written(now: float) -> bool | None:
-            self._raise_if_lost()
+            if not ticket.done:
+                self._raise_if_lost()
             return ticket.done or None
 
         if not ticket.done:
             self.pump.wait(written, self._timeout)
 
-    def _push(self, frame: Frame, ticket: Ticket | None) -> None:
-        if not isinstance(frame, Frame):
-            raise TypeError(
-                f"a websocket sends Frame objects, not {type(frame).__name__}; "
-                "for messages use wspy.Connection(sock).send(...)"
-            )
+    def _push(self, frames: tuple[Frame, ...], ticket: Ticket) -> None:
+        for frame in frames:
+            if not isinstance(frame, Frame):
+                raise TypeError(
+                    f"a websocket sends Frame objects, not {type(frame).__name__}; "
+                    "for messages use wspy.Connection(sock).send(...)"
+                )
         pump = self.pump
         with pump.lock:
             self._raise_if_lost()
             stream = pump.engine.link.frames
             assert stream is not None
-            stream.send_frame(frame, mark=ticket)
+            # RFC 6455 §5.4: fragments of one message are not interleaved with those of another
+            for frame in frames[:-1]:
+                stream.send_frame(frame)
+            stream.send_frame(frames[-1], mark=ticket)
             pump.engine.link.pump()
             pump.flush()
         self._run_callbacks()
