@@ -165,6 +165,7 @@ class websocket(SocketLike, FrameCalls):
 
         def connect_first(uri: URI, timeout: float | None) -> socket.socket:
             if _is_uri(address):
+                self.sock.close()
                 return connect_tcp(uri, timeout)
             return connect_to(self.sock, address, timeout)
 

@@ -101,10 +101,13 @@ class FrameCalls:
 
     def _next_frame(self, now: float) -> Frame | None:
         link = self.pump.engine.link
+        if isinstance(link.error, ProtocolError):
+            self._raise_if_lost()
         try:
             frame = link.next_frame()
         except ProtocolError as error:
             # RFC 6455 §7.1.7
+            link.error = error
             assert link.frames is not None
             link.frames.send_frame(close_frame(error.code, str(error)))
             link.pump()

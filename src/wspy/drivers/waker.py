@@ -38,7 +38,7 @@ class Waker:
 
     def clear(self) -> None:
         """Make the descriptor unreadable again."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             if self._pair is not None:
                 self._pair[0].recv(4096)
             else:
