@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio.sslproto
 import shutil
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +14,10 @@ from tests.conftest import Certificates
 from .browser import Browser
 from .house import VARIANTS, House, Variant, serving
 from .node import Node
+
+if sys.version_info < (3, 11):
+    # that asyncio warns of every TLS transport that its peer closed first, as if it were left open
+    del asyncio.sslproto._SSLProtocolTransport.__del__
 
 
 @pytest.fixture(scope="session")
