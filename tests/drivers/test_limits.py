@@ -267,7 +267,7 @@ def test_a_silent_peer_is_gone(serve: Serve, kind: str) -> None:
         assert isinstance(member.closed, wspy.PingError)
         assert member.closed.cause == "timeout"
         assert raw.frame().opcode == wspy.OPCODE_PING
-    assert 0.3 <= timer.seconds < 3
+    assert 0.2 <= timer.seconds < 3
 
 
 def test_a_silent_server_is_gone(raw_server: RawServer) -> None:
