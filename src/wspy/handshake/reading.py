@@ -37,7 +37,7 @@ class HeadKind(enum.Enum):
     RESPONSE = "response"
 
 
-# what ends a line or has no place in a head; a request line is ASCII besides
+# RFC 9110 §5.5: what ends a line or has no place in a head; a request line is ASCII besides
 _STOP = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _STOP_ASCII = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f-\xff]")
 

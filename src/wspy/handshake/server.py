@@ -161,6 +161,7 @@ class ServerHandshake:
 
     def receive_eof(self) -> None:
         """Learn that the peer will send nothing more."""
+        # RFC 9112 §8
         if not self.done:
             how = "before its request was complete" if self._heard else "without a request"
             self.error = HandshakeError(f"the peer closed the connection {how}")

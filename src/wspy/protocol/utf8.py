@@ -50,7 +50,8 @@ class Utf8Validator:
         """
         try:
             self._decoder.decode(data, final)
-            # the codec waits for the third byte of a surrogate, the second is impossible already
+            # RFC 3629 §4: the codec waits for the third byte of a surrogate, the second is
+            # impossible already
             if b"\xed\xa0" <= self._decoder.getstate()[0] < b"\xee":
                 self._decoder.decode(b"", True)
         except UnicodeDecodeError as error:
