@@ -100,10 +100,10 @@ def run_core(case: Case, role: Role, cut: Cut) -> Outcome:
     values = dict(case.options.options)
     if role is Role.SERVER:
         server_options = split_options(values).for_server()
-        heads = case.heads() or [new_request(case.options.offer)]
-        for head in heads:
-            outcome = _serve(case, head, server_options, cut)
-        return outcome
+        *earlier, head = case.heads() or [new_request(case.options.offer)]
+        for request in earlier:
+            ServerHandshake(server_options, clock=time.monotonic).receive_data(request)
+        return _serve(case, head, server_options, cut)
     return _ask(case, split_options(values).for_client(), cut)
 
 

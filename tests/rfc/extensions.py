@@ -1,5 +1,657 @@
-"""."""
+"""RFC 6455 §9.1 and RFC 7692: extensions and their negotiation."""
 
-from .case import Case
+from __future__ import annotations
 
-CASES: list[Case] = []
+import wspy
+from tests.handshake.helpers import request
+
+from .case import Answer, Case, Fields, Frames, Request, Sends, section
+from .events import Failed, Message, Ping
+from .opening_client import answer
+from .profiles import define, profile
+from .wire import (
+    RSV1,
+    RSV2,
+    RSV3,
+    Deflater,
+    Inflater,
+    Sent,
+    binary,
+    close,
+    deflated,
+    more,
+    ping,
+    text,
+)
+
+NAME = "permessage-deflate"
+Deflate, DeflateFrame = wspy.DeflateMessage, wspy.DeflateFrame
+
+PLAIN = define("deflate", NAME, extensions=(Deflate(compression_threshold=0),))
+FORGETS = define(
+    "deflate without context",
+    f"{NAME}; server_no_context_takeover; client_no_context_takeover",
+    extensions=(
+        Deflate(
+            server_no_context_takeover=True,
+            client_no_context_takeover=True,
+            compression_threshold=0,
+        ),
+    ),
+)
+NARROW = define(
+    "deflate with a window of 9 bits",
+    f"{NAME}; server_max_window_bits=9; client_max_window_bits=9",
+    extensions=(
+        Deflate(server_max_window_bits=9, client_max_window_bits=9, compression_threshold=0),
+    ),
+)
+EIGHT = define(
+    "deflate with a window of 8 bits",
+    f"{NAME}; server_max_window_bits=8; client_max_window_bits=8",
+    extensions=(
+        Deflate(server_max_window_bits=8, client_max_window_bits=8, compression_threshold=0),
+    ),
+)
+SMALL = define("deflate, small messages", NAME, extensions=(Deflate(),), max_message=1000)
+THRESHOLD = define(
+    "deflate from 100 bytes on", NAME, extensions=(Deflate(compression_threshold=100),)
+)
+FRAMES = define(
+    "deflate-frame", "deflate-frame", extensions=(DeflateFrame(compression_threshold=0),)
+)
+FRAMES_SMALL = define(
+    "deflate-frame, small messages", "deflate-frame", extensions=(DeflateFrame(),), max_message=1000
+)
+EITHER = define("both extensions", NAME, extensions=(Deflate(), DeflateFrame()))
+
+_EXTENSIONS = "Sec-WebSocket-Extensions"
+
+
+def offer(rule: str, value: str | list[str], accepted: str | None, **how: object) -> Request:
+    """A server that is offered this accepts that, or nothing."""
+    fields: Fields = {_EXTENSIONS: accepted}
+    how.setdefault("options", PLAIN)
+    return Request(rule, request({_EXTENSIONS: value}), 101, fields, **how)  # type: ignore[arg-type]
+
+
+def malformed(rule: str, value: str) -> Request:
+    return Request(rule, request({_EXTENSIONS: value}), 400, options=PLAIN)
+
+
+def taken(rule: str, value: object, *names: str, **how: object) -> Answer:
+    """A client takes this answer."""
+    how.setdefault("options", PLAIN)
+    data = answer(Sec_WebSocket_Extensions=value)
+    return Answer(rule, (data,), extensions=names or (NAME,), **how)  # type: ignore[arg-type]
+
+
+def fails(rule: str, value: object, **how: object) -> Answer:
+    """A client fails on this answer."""
+    how.setdefault("options", PLAIN)
+    data = answer(Sec_WebSocket_Extensions=value)
+    return Answer(rule, (data,), False, "", 101, **how)  # type: ignore[arg-type]
+
+
+def squeezed(data: bytes, **how: object) -> object:
+    return text(deflated(data), rsv=RSV1, **how)
+
+
+def inflates(*wanted: bytes, takeover: bool = True, window: int = 15) -> object:
+    """Return a check that the frames are these messages, compressed."""
+
+    def check(frames: list[Sent]) -> None:
+        inflate = Inflater(window)
+        found = []
+        for frame in frames[:-1]:
+            assert (frame.opcode, frame.fin, frame.rsv) == (1, True, RSV1)
+            # RFC 7692 §7.2.1
+            assert not frame.payload.endswith(b"\x00\x00\xff\xff")
+            found.append(inflate(frame.payload))
+            inflate = inflate if takeover else Inflater(window)
+        assert tuple(found) == wanted
+
+    check.__doc__ = "compressed"
+    return check
+
+
+def _fragments(frames: list[Sent]) -> None:
+    """RSV1 on the first fragment only"""
+    assert [frame.rsv for frame in frames[:-1]] == [RSV1] + [0] * (len(frames) - 2)
+    assert len(frames) > 3
+    payload = b"".join(frame.payload for frame in frames[:-1])
+    assert Inflater()(payload) == _LONG
+
+
+def _send_all(*messages: str) -> object:
+    def action(connection: object) -> None:
+        for message in messages:
+            connection.send(message)  # type: ignore[attr-defined]
+
+    return action
+
+
+_HELLO = deflated(b"Hello")
+_LONG = bytes(str(list(range(300))), "ascii")
+_TWO, _HALVES = Deflater(), Deflater()
+_FIRST, _SECOND = _TWO(b"Hello, Hello"), _TWO(b"Hello, Hello")
+
+CASES: list[Case] = [
+    *section(
+        "RFC 6455 §9.1",
+        "extensions/negotiation.py",
+        offer("an unknown extension is passed over", "x-unknown; a=1", None),
+        offer("the known one among unknown ones is taken", f"x-a, {NAME}, x-b", NAME),
+        offer("an offer over two lines is one list", ["x-a", NAME], NAME),
+        offer(
+            "white space around separators is none",
+            f"x-a ,\t{NAME} ; server_no_context_takeover",
+            f"{NAME}; server_no_context_takeover",
+        ),
+        offer(
+            "a quoted value is the token in it",
+            f'{NAME}; server_max_window_bits="10"',
+            f"{NAME}; server_max_window_bits=10",
+        ),
+        offer("names are case-sensitive", "Permessage-Deflate", None),
+        offer("empty elements of the list are skipped", f", {NAME},,", NAME),
+        offer("a server without extensions takes none", NAME, None, options=profile("plain")),
+        malformed("an extension without a name: 400", "; a=1"),
+        malformed("an empty parameter: 400", f"{NAME}; ; a"),
+        malformed("a parameter without a name: 400", f"{NAME}; =1"),
+        malformed("an empty value: 400", f"{NAME}; server_max_window_bits="),
+        malformed("a quoted value that is no token: 400", f'{NAME}; a="b c"'),
+        malformed("an empty quoted value: 400", f'{NAME}; a=""'),
+        malformed("a quote that does not end: 400", f'{NAME}; a="b'),
+        malformed("a name that is no token: 400", "per message"),
+        malformed("a value that is no token: 400", f"{NAME}; a=(b)"),
+        fails("an answer with bad grammar fails", f"{NAME}; ;"),
+        fails("a quote that does not end fails", f'{NAME}; a="b'),
+        fails("an extension that was not offered fails", "x-other"),
+        fails("the same extension twice fails", f"{NAME}, {NAME}"),
+        fails("two headers fail", [NAME, NAME]),
+        fails("one that was offered beside another fails", f"{NAME}, x-other"),
+        Answer("no extension is no error", (answer(),), options=PLAIN),
+    ),
+    *section(
+        "RFC 7692 §7",
+        "extensions/deflate_message.py",
+        offer("an unknown parameter declines", f"{NAME}; unknown", None),
+        offer(
+            "a repeated parameter declines",
+            f"{NAME}; server_no_context_takeover; server_no_context_takeover",
+            None,
+        ),
+        offer("a value where none belongs declines", f"{NAME}; server_no_context_takeover=1", None),
+        offer(
+            "the next offer is tried then",
+            f"{NAME}; unknown, {NAME}; client_no_context_takeover",
+            f"{NAME}; client_no_context_takeover",
+        ),
+        offer(
+            "only the first good offer counts", f"{NAME}, {NAME}; server_no_context_takeover", NAME
+        ),
+        fails("an unknown parameter fails", f"{NAME}; unknown"),
+        fails(
+            "a repeated parameter fails",
+            f"{NAME}; server_no_context_takeover; server_no_context_takeover",
+        ),
+        fails("a value where none belongs fails", f"{NAME}; client_no_context_takeover=true"),
+        taken(
+            "an answer without parameters",
+            NAME,
+            asks={_EXTENSIONS: f"{NAME}; client_max_window_bits"},
+        ),
+    ),
+    *section(
+        "RFC 7692 §7.1.1",
+        "extensions/deflate_message.py",
+        offer(
+            "server_no_context_takeover is granted",
+            f"{NAME}; server_no_context_takeover",
+            f"{NAME}; server_no_context_takeover",
+        ),
+        offer("a server may ask for both by itself", NAME, FORGETS.offer, options=FORGETS),
+        taken("a server may add client_no_context_takeover", f"{NAME}; client_no_context_takeover"),
+        taken("a server may add server_no_context_takeover", f"{NAME}; server_no_context_takeover"),
+        fails("what the client asked for must be granted", NAME, options=FORGETS),
+        taken(
+            "that for the client itself need not be",
+            f"{NAME}; server_no_context_takeover",
+            options=FORGETS,
+        ),
+    ),
+    *section(
+        "RFC 7692 §7.1.2.1",
+        "extensions/deflate_message.py",
+        *(
+            offer(
+                f"server_max_window_bits={bits} is granted",
+                f"{NAME}; server_max_window_bits={bits}",
+                f"{NAME}; server_max_window_bits={bits}",
+            )
+            for bits in (8, 9, 15)
+        ),
+        *(
+            offer(
+                f"server_max_window_bits={bits} declines",
+                f"{NAME}; server_max_window_bits={bits}",
+                None,
+            )
+            for bits in ("7", "16", "0", "08", "+9", "-9", "9.0", "a", "99999999999999999999")
+        ),
+        offer("without a value it declines", f"{NAME}; server_max_window_bits", None),
+        offer(
+            "the smaller of two wishes counts",
+            f"{NAME}; server_max_window_bits=12",
+            f"{NAME}; server_max_window_bits=9",
+            options=NARROW,
+        ),
+        taken(
+            "a smaller window than asked for", f"{NAME}; server_max_window_bits=8", options=NARROW
+        ),
+        fails(
+            "a larger window than asked for fails",
+            f"{NAME}; server_max_window_bits=10",
+            options=NARROW,
+        ),
+        fails("no window where one was asked for fails", NAME, options=NARROW),
+        *(
+            fails(
+                f"server_max_window_bits={bits} in an answer fails",
+                f"{NAME}; server_max_window_bits={bits}",
+            )
+            for bits in ("7", "16", "09", "")
+        ),
+        fails("without a value it fails", f"{NAME}; server_max_window_bits"),
+    ),
+    *section(
+        "RFC 7692 §7.1.2.2",
+        "extensions/deflate_message.py",
+        offer(
+            "client_max_window_bits may be offered without a value",
+            f"{NAME}; client_max_window_bits",
+            NAME,
+        ),
+        offer(
+            "then the server may choose",
+            f"{NAME}; client_max_window_bits; server_max_window_bits=9",
+            f"{NAME}; server_max_window_bits=9; client_max_window_bits=9",
+            options=NARROW,
+        ),
+        offer(
+            "with a value it is granted",
+            f"{NAME}; client_max_window_bits=10",
+            f"{NAME}; client_max_window_bits=10",
+        ),
+        offer(
+            "it is not in the answer unless it was offered",
+            NAME,
+            f"{NAME}; server_max_window_bits=9",
+            options=NARROW,
+        ),
+        *(
+            offer(
+                f"client_max_window_bits={bits} declines",
+                f"{NAME}; client_max_window_bits={bits}",
+                None,
+            )
+            for bits in ("7", "16", "010", "x")
+        ),
+        taken("a server may limit the client's window", f"{NAME}; client_max_window_bits=10"),
+        fails(
+            "a window over the client's own offer fails",
+            f"{NAME}; server_max_window_bits=9; client_max_window_bits=10",
+            options=NARROW,
+        ),
+        *(
+            fails(
+                f"client_max_window_bits={bits} in an answer fails",
+                f"{NAME}; client_max_window_bits={bits}",
+            )
+            for bits in ("7", "16")
+        ),
+        fails("without a value it fails", f"{NAME}; client_max_window_bits"),
+    ),
+    *section(
+        "RFC 7692 §6",
+        "extensions/deflate_message.py",
+        Frames(
+            "RSV1 marks a compressed message",
+            (squeezed(b"Hello"),),
+            (Message("Hello"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "a message without it is plain", (text("Hello"),), (Message("Hello"),), options=PLAIN
+        ),
+        Frames(
+            "on the first fragment only",
+            (text(_HELLO[:3], rsv=RSV1, fin=False), more(_HELLO[3:])),
+            (Message("Hello"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "RSV1 on a continuation fails",
+            (text(_HELLO[:3], rsv=RSV1, fin=False), more(_HELLO[3:], rsv=RSV1)),
+            (Failed(),),
+            options=PLAIN,
+        ),
+        Frames("RSV1 on a ping fails", (ping(b"a", rsv=RSV1),), (Failed(),), options=PLAIN),
+        Frames("RSV1 on a close frame fails", (close(1000, rsv=RSV1),), (Failed(),), options=PLAIN),
+        Frames("RSV2 still fails", (text(_HELLO, rsv=RSV1 | RSV2),), (Failed(),), options=PLAIN),
+        Frames("RSV3 still fails", (text("a", rsv=RSV3),), (Failed(),), options=PLAIN),
+        Frames(
+            "control frames between compressed fragments are plain",
+            (text(_HELLO[:3], rsv=RSV1, fin=False), ping(b"p"), more(_HELLO[3:])),
+            (Ping(b"p"), Message("Hello")),
+            options=PLAIN,
+        ),
+    ),
+    *section(
+        "RFC 7692 §7.2.1",
+        "extensions/deflate_message.py",
+        Sends(
+            "a message is compressed without its tail",
+            action=_send_all("Hello, Hello"),
+            frames=inflates(b"Hello, Hello"),
+            options=PLAIN,
+        ),
+        Sends("an empty message too", action=_send_all(""), frames=inflates(b""), options=PLAIN),
+        Sends(
+            "messages share a context",
+            action=_send_all("Hello, Hello", "Hello, Hello"),
+            frames=inflates(b"Hello, Hello", b"Hello, Hello"),
+            options=PLAIN,
+        ),
+        Sends(
+            "or each has its own",
+            action=_send_all("Hello, Hello", "Hello, Hello"),
+            frames=inflates(b"Hello, Hello", b"Hello, Hello", takeover=False),
+            options=FORGETS,
+        ),
+        Sends(
+            "a window of 9 bits is kept to",
+            action=_send_all(*[_LONG.decode()] * 2),
+            frames=inflates(_LONG, _LONG, window=9),
+            options=NARROW,
+        ),
+        Sends(
+            "a window of 8 bits is kept to",
+            action=_send_all(*[_LONG.decode()] * 2),
+            frames=inflates(_LONG, _LONG, window=9),
+            options=EIGHT,
+        ),
+        Sends(
+            "fragments of a compressed message",
+            action=lambda c: c.send(_LONG.decode(), fragment_size=100),
+            frames=_fragments,
+            options=PLAIN,
+        ),
+        Sends(
+            "a short message is left as it is",
+            action=lambda c: c.send("short"),
+            frames=(text("short"),),
+            options=THRESHOLD,
+        ),
+        Sends(
+            "any message is, if the caller says so",
+            action=lambda c: c.send("x" * 200, compress=False),
+            frames=(text("x" * 200),),
+            options=THRESHOLD,
+        ),
+    ),
+    *section(
+        "RFC 7692 §7.2.2",
+        "extensions/deflate.py",
+        Frames(
+            "a context goes on with the next message",
+            (text(_FIRST, rsv=RSV1), text(_SECOND, rsv=RSV1)),
+            (Message("Hello, Hello"), Message("Hello, Hello")),
+            options=PLAIN,
+        ),
+        Frames(
+            "plain messages in between do not touch it",
+            (text(_FIRST, rsv=RSV1), text("plain"), text(_SECOND, rsv=RSV1)),
+            (Message("Hello, Hello"), Message("plain"), Message("Hello, Hello")),
+            options=PLAIN,
+        ),
+        Frames(
+            "without context takeover each message stands alone",
+            (squeezed(b"Hello"), squeezed(b"Hello")),
+            (Message("Hello"), Message("Hello")),
+            options=FORGETS,
+        ),
+        Frames(
+            "a reference to an earlier message fails then",
+            (text(_FIRST, rsv=RSV1), text(_SECOND, rsv=RSV1)),
+            (Message("Hello, Hello"), Failed(1007)),
+            options=FORGETS,
+        ),
+        Frames(
+            "what is no DEFLATE fails",
+            (text(b"\xff\xff\xff", rsv=RSV1),),
+            (Failed(1007),),
+            options=PLAIN,
+        ),
+        Frames(
+            "so does a stored block with a wrong length",
+            (text(b"\x00\x05\x00\x00\x00", rsv=RSV1),),
+            (Failed(1007),),
+            options=PLAIN,
+        ),
+        Frames(
+            "compressed text is UTF-8",
+            (squeezed("\u20ac".encode()),),
+            (Message("\u20ac"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "bad UTF-8 fails after inflation",
+            (squeezed(b"ab\xff"),),
+            (Failed(1007),),
+            options=PLAIN,
+        ),
+        Frames(
+            "in a fragment before the last one",
+            (text(Deflater()(b"ab\xff"), rsv=RSV1, fin=False), more(b"")),
+            (Failed(1007),),
+            options=PLAIN,
+        ),
+        Frames(
+            "bytes that are no UTF-8 may be its compressed form",
+            (text(deflated(b"x" * 100), rsv=RSV1),),
+            (Message("x" * 100),),
+            options=PLAIN,
+        ),
+        Frames(
+            "binary messages",
+            (binary(deflated(bytes(1000)), rsv=RSV1),),
+            (Message(bytes(1000)),),
+            options=PLAIN,
+        ),
+        Frames(
+            "a fragment for each byte",
+            (
+                text(_HELLO[:1], rsv=RSV1, fin=False),
+                *(more(_HELLO[at : at + 1], fin=False) for at in range(1, len(_HELLO) - 1)),
+                more(_HELLO[-1:]),
+            ),
+            (Message("Hello"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "an empty last fragment",
+            (text(_HELLO, rsv=RSV1, fin=False), more()),
+            (Message("Hello"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "a window of 9 bits",
+            (text(Deflater(9)(_LONG), rsv=RSV1),),
+            (Message(_LONG.decode()),),
+            options=NARROW,
+        ),
+    ),
+    *section(
+        "RFC 7692 §7.2.3",
+        "extensions/deflate.py",
+        Frames(
+            "the example: Hello",
+            (text(bytes.fromhex("f248cdc9c90700"), rsv=RSV1),),
+            (Message("Hello"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "the example: two fragments",
+            (text(bytes.fromhex("f248cd"), rsv=RSV1, fin=False), more(bytes.fromhex("c9c90700"))),
+            (Message("Hello"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "the example: a shared window",
+            (
+                text(bytes.fromhex("f248cdc9c90700"), rsv=RSV1),
+                text(bytes.fromhex("f200110000"), rsv=RSV1),
+            ),
+            (Message("Hello"), Message("Hello")),
+            options=PLAIN,
+        ),
+        Frames(
+            "the example: a stored block",
+            (text(bytes.fromhex("000500faff48656c6c6f00"), rsv=RSV1),),
+            (Message("Hello"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "the example: a block with BFINAL set",
+            (text(bytes.fromhex("f348cdc9c9070000"), rsv=RSV1),),
+            (Message("Hello"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "the example: two blocks",
+            (text(bytes.fromhex("f248050000 00ffffcac9c90700".replace(" ", "")), rsv=RSV1),),
+            (Message("Hello"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "the example: an empty message as one byte",
+            (text(b"\x00", rsv=RSV1),),
+            (Message(""),),
+            options=PLAIN,
+        ),
+        Frames("an empty payload", (text(b"", rsv=RSV1),), (Message(""),), options=PLAIN),
+        Frames(
+            "a message after one with BFINAL set",
+            (text(bytes.fromhex("f348cdc9c9070000"), rsv=RSV1), squeezed(b"next")),
+            (Message("Hello"), Message("next")),
+            options=PLAIN,
+        ),
+    ),
+    *section(
+        "RFC 6455 §10.4",
+        "extensions/deflate.py",
+        Frames(
+            "the limit holds for what is inflated",
+            (squeezed(b"x" * 1000),),
+            (Message("x" * 1000),),
+            options=SMALL,
+        ),
+        Frames("one byte more fails", (squeezed(b"x" * 1001),), (Failed(1009),), options=SMALL),
+        Frames("a bomb fails", (squeezed(b"x" * 100_000),), (Failed(1009),), options=SMALL),
+        Frames(
+            "fragments count together",
+            (
+                text(_HALVES(b"x" * 600) + b"\x00\x00\xff\xff", rsv=RSV1, fin=False),
+                more(_HALVES(b"x" * 600)),
+            ),
+            (Failed(1009),),
+            options=SMALL,
+        ),
+        Frames(
+            "each message counts for itself",
+            (squeezed(b"x" * 900), text("y" * 900)),
+            (Message("x" * 900), Message("y" * 900)),
+            options=SMALL,
+        ),
+        Frames(
+            "the limit holds for what arrives, too",
+            (text(rsv=RSV1, announced=1001),),
+            (Failed(1009),),
+            options=SMALL,
+        ),
+    ),
+    *section(
+        "RFC 6455 §9.1",
+        "extensions/negotiation.py",
+        offer("the older extension by its name", "deflate-frame", "deflate-frame", options=FRAMES),
+        offer(
+            "and by the name of old browsers",
+            "x-webkit-deflate-frame",
+            "x-webkit-deflate-frame",
+            options=FRAMES,
+        ),
+        offer("never both extensions", f"{NAME}, deflate-frame", NAME, options=EITHER),
+        offer(
+            "the client's order counts", f"deflate-frame, {NAME}", "deflate-frame", options=EITHER
+        ),
+        fails("both in an answer fail", f"{NAME}, deflate-frame", options=EITHER),
+        fails("both names of one fail", "deflate-frame, x-webkit-deflate-frame", options=FRAMES),
+        taken("one of two", "deflate-frame", "deflate-frame", options=EITHER),
+        offer(
+            "a bad window of deflate-frame declines",
+            "deflate-frame; max_window_bits=16",
+            None,
+            options=FRAMES,
+        ),
+        offer("an unknown parameter declines", "deflate-frame; unknown", None, options=FRAMES),
+    ),
+    *section(
+        "RFC 7692 §7.2",
+        "extensions/deflate_frame.py",
+        Frames(
+            "RSV1 marks a compressed frame",
+            (squeezed(b"Hello"),),
+            (Message("Hello"),),
+            options=FRAMES,
+        ),
+        Frames(
+            "each fragment may be compressed or not",
+            (
+                text(_HELLO, rsv=RSV1, fin=False),
+                more(b", "),
+            ),
+            (Message("Hello, "),),
+            options=FRAMES,
+        ),
+        Frames(
+            "RSV1 on a continuation is right here",
+            (text("Hello", fin=False), more(_HELLO, rsv=RSV1)),
+            (Message("HelloHello"),),
+            options=FRAMES,
+        ),
+        Frames("RSV1 on a ping fails", (ping(b"a", rsv=RSV1),), (Failed(),), options=FRAMES),
+        Frames(
+            "the limit holds for what is inflated",
+            (squeezed(b"x" * 1001),),
+            (Failed(1009),),
+            options=FRAMES_SMALL,
+        ),
+        Frames(
+            "fragments count together",
+            (
+                text(deflated(b"x" * 600), rsv=RSV1, fin=False),
+                more(Deflater()(b"x" * 600), rsv=RSV1),
+            ),
+            (Failed(1009),),
+            options=FRAMES_SMALL,
+        ),
+        Frames(
+            "what is no DEFLATE fails",
+            (text(b"\xff\xff\xff", rsv=RSV1),),
+            (Failed(1007),),
+            options=FRAMES,
+        ),
+    ),
+]

@@ -188,38 +188,43 @@ CASES: list[Case] = [
         ),
     ),
     *section(
-        "RFC 6455 §5.7",
+        "RFC 6455 §5.2",
         "protocol/frame.py",
         Frames(
-            "the example: unmasked text", (b"\x81\x05Hello",), (Message("Hello"),), roles=(CLIENT,)
+            "an example of §5.7: unmasked text",
+            (b"\x81\x05Hello",),
+            (Message("Hello"),),
+            roles=(CLIENT,),
         ),
         Frames(
-            "the example: masked text",
+            "an example of §5.7: masked text",
             (bytes.fromhex("818537fa213d7f9f4d5158"),),
             (Message("Hello"),),
             roles=(SERVER,),
         ),
         Frames(
-            "the example: unmasked fragments",
+            "an example of §5.7: unmasked fragments",
             (b"\x01\x03Hel", b"\x80\x02lo"),
             (Message("Hello"),),
             roles=(CLIENT,),
         ),
-        Frames("the example: a ping", (b"\x89\x05Hello",), (Ping(b"Hello"),), roles=(CLIENT,)),
         Frames(
-            "the example: a masked pong",
+            "an example of §5.7: a ping", (b"\x89\x05Hello",), (Ping(b"Hello"),), roles=(CLIENT,)
+        ),
+        Frames(
+            "an example of §5.7: a masked pong",
             (bytes.fromhex("8a8537fa213d7f9f4d5158"),),
             (Pong(b"Hello"),),
             roles=(SERVER,),
         ),
         Frames(
-            "the example: 256 bytes",
+            "an example of §5.7: 256 bytes",
             (b"\x82\x7e\x01\x00" + bytes(256),),
             (Message(bytes(256)),),
             roles=(CLIENT,),
         ),
         Frames(
-            "the example: 64 KiB",
+            "an example of §5.7: 64 KiB",
             (b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00" + bytes(65536),),
             (Message(bytes(65536)),),
             roles=(CLIENT,),

@@ -71,7 +71,7 @@ CASES: list[Case] = [
     ),
     *section(
         "RFC 9112 §3.2.2",
-        "handshake/server.py",
+        "handshake/http.py",
         Request("a target in absolute form", request(start="GET http://a.example/x HTTP/1.1")),
         Request("its scheme may be ws", request(start="GET ws://a.example/x HTTP/1.1")),
         Request(
@@ -217,7 +217,7 @@ CASES: list[Case] = [
     ),
     *section(
         "RFC 9110 §15.6.4",
-        "drivers/server.py",
+        "handshake/server.py",
         Request(
             "over the limit of connections: 503",
             request(),

@@ -136,7 +136,7 @@ CASES: list[Case] = [
     ),
     *section(
         "RFC 6455 §8.1",
-        "protocol/close.py",
+        "protocol/utf8.py",
         Frames(
             "a close reason is UTF-8",
             (close(1000, "\u20ac".encode()),),
