@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ import pytest
 
 import wspy
 from tests.conftest import Certificates
-from tests.drivers.helpers import PATIENCE
+from tests.drivers.helpers import PATIENCE, Task, wait_until
+from tests.engine.helpers import NOTHING, open_link, pack
 from wspy.drivers import opening, poller, waiting, waker
+from wspy.drivers.keeper import Keeper
 from wspy.drivers.log import log_event, one_line, show_address
 from wspy.drivers.options import split_options
 from wspy.drivers.poller import READ, WRITE, EpollPoller, SelectorPoller
 from wspy.drivers.sockets import unlink_stale
 from wspy.drivers.tls import MemoryTLS, make_context
 from wspy.drivers.wheel import Wheel
+from wspy.engine.reference import ReferenceEngine
 
 # the wheel
 
@@ -352,3 +356,126 @@ def test_connect_to_replaces_a_socket_of_another_family() -> None:
         mine = socket.socket()
         with opening.connect_to(mine, listener.getsockname(), PATIENCE) as sock:
             assert sock is mine
+
+
+def test_arguments_of_the_wrong_kind(certificates: Certificates) -> None:
+    with pytest.raises(TypeError, match="url must be"):
+        wspy.connect(("127.0.0.1", 80))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="timeout"):
+        wspy.connect("ws://127.0.0.1/", timeout=-1)
+    with pytest.raises(TypeError, match="connected wspy.websocket"):
+        wspy.Connection(5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="ssl_context"):
+        wspy.Server(("127.0.0.1", 0), ssl_context="server.pem")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="port"):
+        wspy.Server("127.0.0.1")
+
+
+def test_an_error_of_the_system_names_the_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        host, port = sock.getsockname()
+    with wspy.websocket() as client, pytest.raises(ConnectionRefusedError, match=f"{host}:{port}"):
+        client.connect((host, port))
+
+
+# many threads on one connection, with a clock that the test turns
+
+
+def test_a_timeout_is_told_by_any_waiter() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        engine = ReferenceEngine(ours, open_link())
+        pump = waiting.Pump(engine)
+        tasks = [Task(pump.wait, lambda now: None, 0.02) for _ in range(3)]
+        assert all(isinstance(task.error, TimeoutError) for task in tasks)
+        tasks = [Task(pump.wait, lambda now: engine.finished or None) for _ in range(3)]
+        pump.abort()
+        assert [task.result() for task in tasks] == [True, True, True]
+        assert ours.fileno() == -1
+        # and who comes later does not wait
+        pump.wait(lambda now: engine.finished or None)
+
+
+def test_what_ready_raises_ends_the_wait_only() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        pump = waiting.Pump(ReferenceEngine(ours, open_link()))
+
+        def fail(now: float) -> None:
+            raise LookupError("not ready")
+
+        with pytest.raises(LookupError):
+            pump.wait(fail)
+        assert pump.wait(lambda now: "ready") == "ready"
+
+
+def test_what_nobody_waits_for_is_written_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(PATIENCE)
+    with ours, theirs:
+        link = open_link()
+        pump = waiting.Pump(ReferenceEngine(ours, link))
+        reader = Task(pump.wait, lambda now: pump.engine.finished or None)
+        wait_until(lambda: pump._polled)
+        monkeypatch.setattr(threading.Thread, "start", no_thread)
+        with pump.lock:
+            assert link.session is not None
+            link.session.send(b"x" * 3_000_000)
+            pump.push()
+        assert not pump._has_writer
+        monkeypatch.undo()
+        with pump.lock:
+            pump.push()
+            assert pump._has_writer
+            pump.push()
+        received = 0
+        while received < 3_000_000:
+            received += len(theirs.recv(1 << 20))
+        wait_until(lambda: not pump._has_writer)
+        pump.abort()
+        reader.result()
+
+
+def no_thread(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_time_without_a_waiter_does_not_count() -> None:
+    # a caller that takes long for one message must not lose the next one
+    ours, theirs = socket.socketpair()
+    now = 100.0
+    with ours, theirs:
+        limits = replace(NOTHING, message_timeout=10)
+        engine = ReferenceEngine(ours, open_link(limits, now))
+        pump = waiting.Pump(engine, clock=lambda: now)
+        message = pack(2, b"x" * 200_000)
+        theirs.send(message[:1000])
+        with pytest.raises(TimeoutError):
+            pump.wait(engine.next_event, 0)
+        assert engine.deadline() == 110
+        now = 200.0
+        with pytest.raises(TimeoutError):
+            pump.wait(engine.next_event, 0)
+        assert engine.deadline() == 210
+        assert not engine.finished
+
+
+def test_the_keeper_outlives_a_member_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    looks: list[str] = []
+
+    class Failing:
+        def look_after(self) -> bool:
+            raise LookupError("a mistake")
+
+    class Fine:
+        def look_after(self) -> bool:
+            looks.append("look")
+            return len(looks) < 3
+
+    kept = Keeper(every=0.01)
+    members = [Failing(), Fine()]
+    for member in members:
+        kept.add(member)  # type: ignore[arg-type]
+    wait_until(lambda: len(looks) == 3)
+    wait_until(lambda: kept._thread is None)
+    assert "a mistake" in caplog.text

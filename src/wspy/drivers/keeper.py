@@ -11,6 +11,8 @@ import threading
 import weakref
 from typing import Protocol
 
+from .log import logger
+
 # well below the ping timeouts that are in use, in seconds
 LOOK_EVERY = 4.0
 
@@ -63,7 +65,13 @@ class Keeper:
                     self._emptied.set()
 
     def _look_after(self, member: Kept) -> None:
-        if not member.look_after():
+        try:
+            is_over = not member.look_after()
+        except Exception:
+            # one that fails must not keep the others from being looked after
+            logger.exception("%s: internal error", member)
+            is_over = True
+        if is_over:
             self.remove(member)
 
     def _may_end(self) -> bool:
