@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tests.protocol.helpers import Peer, both_roles, failure, feed, new_session
 from wspy.errors import PayloadTooBig, ProtocolError
+from wspy.extensions.deflate_message import DeflateMessage
+from wspy.protocol.limits import Limits
 from wspy.protocol.message import BinaryMessage, TextMessage
 from wspy.protocol.opcodes import OPCODE_BINARY, OPCODE_PING, OPCODE_TEXT
 from wspy.protocol.opcodes import OPCODE_CONTINUATION as CONT
 from wspy.protocol.role import Role
+from wspy.protocol.session import Session
 
 
 @both_roles
@@ -96,3 +101,27 @@ def test_is_receiving(role: Role) -> None:
     assert session.is_receiving
     feed(session, [peer.frame(CONT)])
     assert not session.is_receiving
+
+
+def test_a_message_that_compression_makes_longer_is_no_bigger_for_that() -> None:
+    # RFC 6455 §10.4: max_message is about messages, and noise grows when it is deflated
+    for size in (0, 1, 1000, 1 << 20):
+        limits = Limits(max_message=size)
+        noise = random.Random(7).randbytes(size)
+        accepted = DeflateMessage(level=1, mem_level=1, compression_threshold=0)
+        client, server = (
+            Session(role, [accepted.Instance(accepted, role, "permessage-deflate", {})], limits)
+            for role in (Role.CLIENT, Role.SERVER)
+        )
+        client.send(noise)
+        server.receive_data(client.data_to_send())
+        assert list(server.events()) == [BinaryMessage(noise)]
+
+
+def test_what_an_extension_will_change_is_limited_on_the_wire_as_well() -> None:
+    # RFC 6455 §10.4
+    limits = Limits(max_message=1000)
+    limits.check_message(1000 + 125 + 64, coded=True)
+    for more, have in ((1000 + 125 + 65, 0), (1, 1000 + 125 + 64)):
+        with pytest.raises(PayloadTooBig, match="max_message"):
+            limits.check_message(more, have, coded=True)

@@ -54,9 +54,10 @@ class Reassembler:
         """The most bytes that the next fragment may have, inflated."""
         return self._limits.max_message - len(self._payload)
 
-    def check_header(self, header: Header) -> None:
+    def check_header(self, header: Header, *, coded: bool = False) -> None:
         """Refuse a data frame that must not come now, or that goes over a limit.
 
+        :param coded: whether an extension will change the frame.
         :raises ProtocolError: if fragments are mixed up.
         :raises PayloadTooBig: as soon as the header announces too much.
         """
@@ -81,7 +82,7 @@ class Reassembler:
                 limit=self._limits.max_fragments,
                 argument="max_fragments",
             )
-        self._limits.check_message(header.length, self._wire)
+        self._limits.check_message(header.length, self._wire, coded=coded)
 
     def check_partial(self, opcode: int, payload: bytearray) -> None:
         """Check what has arrived of a text frame that no extension changes.

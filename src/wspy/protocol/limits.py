@@ -9,6 +9,9 @@ from ..errors import PayloadTooBig
 
 ON_FULL = ("close", "drop", "raise")
 
+# what compression may add to a short message, in bytes
+_CODED_EXTRA = 64
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -57,13 +60,19 @@ class Limits:
             elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ValueError(f"{field.name} must be an int of 0 or more, not {value!r}")
 
-    def check_message(self, more: int, have: int = 0) -> None:
+    def check_message(self, more: int, have: int = 0, *, coded: bool = False) -> None:
         """Refuse a message of which ``have`` bytes are here and ``more`` are announced.
 
+        :param coded: whether an extension will change these bytes: what it
+            makes of them is limited, and they may be some more than that, for
+            data that cannot be compressed grows a little.
         :raises PayloadTooBig: if that is over ``max_message``.
         """
+        limit = self.max_message
+        if coded:
+            limit += limit // 8 + _CODED_EXTRA
         # RFC 6455 §10.4: compared so that no sum can overflow
-        if more > self.max_message - have:
+        if more > limit - have:
             raise PayloadTooBig(
                 f"a message of at least {have + more:,} bytes",
                 limit=self.max_message,

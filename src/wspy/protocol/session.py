@@ -175,7 +175,7 @@ class Session:
             if header.opcode != OPCODE_CONTINUATION:
                 self._first_rsv = header.rsv
             self._plain = self.frames.is_plain(header.rsv | self._first_rsv)
-        self._incoming.check_header(header)
+        self._incoming.check_header(header, coded=not self._plain)
 
     def _wait(self) -> Event | None:
         partial = self._parser.partial

@@ -83,7 +83,7 @@ class FrameStream:
 
     def _check_header(self, header: Header) -> None:
         # a session replaces this check by its own, which counts whole messages
-        self.limits.check_message(header.length)
+        self.limits.check_message(header.length, coded=not self.is_plain(header.rsv))
 
     def is_plain(self, rsv: int) -> bool:
         """Whether no extension changes a frame with these RSV bits."""
@@ -105,6 +105,7 @@ class FrameStream:
             self.wire_size = len(frame.payload)
             changed = self.undo(self._undo, frame, budget)
             if changed is not None:
+                self.limits.check_message(len(changed.payload))
                 return changed
         return None
 
