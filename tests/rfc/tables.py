@@ -11,10 +11,12 @@ import pytest
 from . import (
     authentication,
     control,
+    digest,
     extensions,
     fragmentation,
     framing,
     limits,
+    negotiation,
     opening_client,
     opening_http,
     opening_server,
@@ -30,8 +32,10 @@ TABLES = (
     fragmentation,
     control,
     text,
+    negotiation,
     extensions,
     authentication,
+    digest,
     limits,
 )
 
