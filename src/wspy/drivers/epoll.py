@@ -173,7 +173,8 @@ class AsyncServer(BaseServer):
         lag = self._clock() - now
         if lag > _LAG:
             name = show_address(self.address)
-            log_event(logging.WARNING, name, f"a handler blocked the loop for {lag:.1f} s")
+            what = f"a handler blocked the loop, or it has too much to do: {lag:.1f} s"
+            log_event(logging.WARNING, name, what)
 
     def _patience(self) -> float | None:
         if self._dirty:
