@@ -40,6 +40,18 @@ socket against {drivers} (servers) and `wspy.connect` (clients).
 There are {rows} cases; {both} of them are for both roles, which makes {runs} in all. Run one by
 its number: `python -m pytest tests/rfc -k 6455-5.2-01`. This file is generated: change the tables
 and run `python -m tests.rfc.document`.
+
+An error names its rule, so that you find the row:
+
+```python
+import wspy
+
+session = wspy.Session(wspy.Role.CLIENT)
+session.receive_data(b"\\x83\\x00")
+(event,) = session.events()
+assert event.error.section == "RFC 6455 §5.2"
+assert session.sent.code == event.error.code == 1002
+```
 """
 
 
