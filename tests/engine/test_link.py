@@ -261,6 +261,7 @@ def full_link(pauses: bool, size: int) -> Link:
 
 
 def test_reading_pauses_only_where_send_never_waits() -> None:
+    assert not open_link().pauses
     assert full_link(False, 600).wants_read
     link = full_link(True, 600)
     assert not link.wants_read
