@@ -20,7 +20,7 @@ from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
 from .base import BaseConnection
 from .keeper import keeper
-from .waiting import Pump, Ticket
+from .waiting import HELD, Pump, Ticket
 
 if TYPE_CHECKING:
     from .blocking import websocket
@@ -100,6 +100,8 @@ class Connection(BaseConnection):
         ticket = Ticket(message)
 
         def queue(now: float) -> bool | None:
+            if self._is_fragmenting():
+                return cast(None, HELD)
             session = self._room(now)
             if session is None:
                 return None
@@ -133,7 +135,7 @@ class Connection(BaseConnection):
 
         def begin(now: float) -> bool | None:
             if self._is_fragmenting():
-                return None
+                return cast(None, HELD)
             self._session()
             self._fragmenting = me
             return True
@@ -172,8 +174,6 @@ class Connection(BaseConnection):
 
     def _room(self, now: float) -> Session | None:
         """Return the session if a message can be queued now; the lock is held."""
-        if self._is_fragmenting():
-            return None
         session = self._session()
         link = self._engine.link
         if link.is_full and session.state is State.OPEN and not (link.lost or link.eof):

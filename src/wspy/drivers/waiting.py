@@ -22,6 +22,10 @@ T = TypeVar("T")
 
 _READ, _WRITE = 1, 2
 
+# what ``ready`` returns while it waits for another thread, not for the socket: who polls
+# the socket is not woken by that thread
+HELD: Any = object()
+
 
 class Ticket:
     """The mark of something that a sender waits for until it is written."""
@@ -54,7 +58,7 @@ class Pump:
         self._done: list[Ticket] = []
 
     def wait(self, ready: Callable[[float], T | None], timeout: float | None = None) -> T:
-        """Wait until ``ready(now)`` returns something else than None; return that.
+        """Wait until ``ready(now)`` returns something else than None or HELD; return that.
 
         :param ready: called with the lock held; what it raises ends the wait.
         :param timeout: seconds, None for no limit.
@@ -76,7 +80,7 @@ class Pump:
         tried = False
         while True:
             result = ready(self.clock())
-            if result is not None:
+            if result is not None and result is not HELD:
                 return result
             if self._ends():
                 continue
@@ -88,7 +92,7 @@ class Pump:
             due = self.engine.deadline()
             ends = [when for when in (until, due) if when is not None]
             seconds = max(0.0, min(ends) - now) if ends else None
-            interest = self._free_interest()
+            interest = 0 if result is HELD else self._free_interest()
             if interest:
                 self._poll(interest, seconds)
             else:
