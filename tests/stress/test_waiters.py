@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 import wspy
 
-from .peer import BINARY, CLOSE, listen, reset, start, tls_contexts
+from .peer import BINARY, CLOSE, listen, reset, start, tls_contexts, until
 from .peer import Peer as RawPeer
 from .subjects import PATIENCE, connected
 
@@ -110,3 +111,28 @@ def test_a_close_wakes_those_who_wait_for_a_peer_that_says_nothing() -> None:
             assert not thread.is_alive(), f"{thread.name} was not woken"
         accepted[0].sock.close()
     assert causes == ["local"] * 4
+
+
+@pytest.mark.timeout(60)
+def test_the_end_of_a_fragmented_message_wakes_those_who_wait_for_their_turn() -> None:
+    # RFC 6455 §5.4; nobody receives, so that those who wait could be polling the socket
+    begun, go_on = threading.Event(), threading.Event()
+
+    def parts() -> Iterator[bytes]:
+        yield b"first, "
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        yield b"last"
+
+    with connected("SendOnly", None, False) as (subject, peer):
+        fragments = start(lambda: subject.connection.send_fragments(parts()), "fragments")
+        assert begun.wait(PATIENCE)
+        threads = [start(lambda: subject.connection.send(b"whole"), "sender") for _ in range(3)]
+        until(lambda: subject.connection._pump._waiters == len(threads))
+        go_on.set()
+        for thread in [fragments, *threads]:
+            thread.join(2)
+            assert not thread.is_alive(), f"{thread.name} was not woken"
+        messages = peer.messages()
+        assert [next(messages) for _ in range(4)] == [b"first, last", *[b"whole"] * 3]
+        peer.sock.close()
