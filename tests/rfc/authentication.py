@@ -13,7 +13,7 @@ from .opening_client import answer, plain
 from .profiles import define
 from .wire import Head
 
-USERS = {"Mufasa": "Circle of Life", "j\xe4s": "\u20acuro", "colon": "a:b"}
+USERS = {"Mufasa": "Circle of Life", "j\xe4s": "\u20acuro", "colon": "a:b", "bell": "a\x07b"}
 SECRET = b"a secret that the tests know, so that they can issue nonces"
 
 
@@ -103,6 +103,7 @@ CASES: list[Case] = [
         denied("no colon: 401", basic("Mufasa")),
         denied("users are case-sensitive: 401", basic("mufasa:Circle of Life")),
         denied("a control character: 401", basic("Mufasa:Circle\x00of Life")),
+        denied("also in a password that is known: 401", basic("bell:a\x07b")),
         denied("a line's end: 401", basic("Mufasa:Circle of Life\n")),
         denied("no base64: 401", request(Authorization="Basic !!!")),
         denied(

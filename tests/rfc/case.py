@@ -164,11 +164,15 @@ class Sends(Case):
     :ivar action: called with the connection once it is open.
     :ivar frames: what the peer must get.
     :ivar raises: what the call must raise.
+    :ivar pieces: what the peer sends before its close frame.
+    :ivar expect: what that must cause.
     """
 
     action: Callable[[Any], object] = lambda connection: None
     frames: Pieces | Callable[[list[Sent]], object] = ()
     raises: type[Exception] | None = None
+    pieces: Pieces = ()
+    expect: tuple[Event, ...] = ()
 
     kind = "sends"
 
@@ -178,13 +182,13 @@ class Sends(Case):
 
     @property
     def events(self) -> tuple[Event, ...]:
-        return (Closed(1000),)
+        return (*self.expect, Closed(1000))
 
     def heads(self) -> list[bytes]:
         return []
 
     def stream(self, role: Role) -> bytes:
-        return close(1000).encode(masks=role is SERVER)
+        return encode((*self.pieces, close(1000)), masks=role is SERVER)
 
     def check(self, role: Role, outcome: Outcome) -> None:
         assert outcome.raised is self.raises

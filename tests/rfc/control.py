@@ -165,9 +165,8 @@ CASES: list[Case] = [
             Sends(
                 f"{code} is not sent", action=lambda c, code=code: c.close(code), raises=ValueError
             )
-            for code in (1004, 1006, 1015)
+            for code in (1004, 1005, 1006, 1015)
         ),
-        Sends("1005 stands for no code", action=lambda c: c.close(1005), frames=(close(),)),
     ),
     *section(
         "RFC 6455 §7.4.2",
@@ -198,6 +197,20 @@ CASES: list[Case] = [
             "both may close at once",
             action=lambda c: c.close(1001, "me too"),
             frames=(close(1001, b"me too"),),
+        ),
+        Sends(
+            "a ping that comes after that is not answered",
+            action=lambda c: c.close(1001, "me too"),
+            frames=(close(1001, b"me too"),),
+            pieces=(ping(b"late"),),
+            expect=(Ping(b"late"),),
+        ),
+        Sends(
+            "a message that was under way still arrives",
+            action=lambda c: c.close(1001, "me too"),
+            frames=(close(1001, b"me too"),),
+            pieces=(text("under way"),),
+            expect=(Message("under way"),),
         ),
         Sends(
             "what was sent before goes out first",

@@ -51,6 +51,14 @@ def _fragments(frames: list[Sent]) -> None:
     assert Inflater()(payload) == _LONG
 
 
+def _parts(frames: list[Sent]) -> None:
+    """each part is flushed, and RSV1 is on the first only"""
+    assert [frame.rsv for frame in frames[:-1]] == [RSV1] + [0] * (len(frames) - 2)
+    inflate = Inflater()
+    payload = b"".join(frame.payload for frame in frames[:-1])
+    assert inflate(payload) == b"Hello, Hello"
+
+
 def _send_all(*messages: str) -> object:
     def action(connection: object) -> None:
         for message in messages:
@@ -109,7 +117,12 @@ CASES: list[Case] = [
             frames=inflates(b"Hello, Hello"),
             options=PLAIN,
         ),
-        Sends("an empty message too", action=_send_all(""), frames=inflates(b""), options=PLAIN),
+        Sends(
+            "empty messages too, and what follows them",
+            action=_send_all("a", "", "", "b"),
+            frames=inflates(b"a", b"", b"", b"b"),
+            options=PLAIN,
+        ),
         Sends(
             "messages share a context",
             action=_send_all("Hello, Hello", "Hello, Hello"),
@@ -138,6 +151,12 @@ CASES: list[Case] = [
             "fragments of a compressed message",
             action=lambda c: c.send(_LONG.decode(), fragment_size=100),
             frames=_fragments,
+            options=PLAIN,
+        ),
+        Sends(
+            "parts of a message of unknown length",
+            action=lambda c: c.send_fragments(["Hello, ", "Hello"]),
+            frames=_parts,
             options=PLAIN,
         ),
         Sends(

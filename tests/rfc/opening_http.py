@@ -133,6 +133,7 @@ CASES: list[Case] = [
         ),
         Request("two lengths that differ: 400", request({"Content-Length": ["0", "5"]}), 400),
         Request("a list of lengths that differ: 400", request({"Content-Length": "0, 5"}), 400),
+        Request("two spellings of it: 400", request({"Content-Length": ["0", "00"]}), 400),
         Request("the same length twice is one", request({"Content-Length": ["0", "0"]})),
         Request("a signed length: 400", request({"Content-Length": "+0"}), 400),
         Request("a negative length: 400", request({"Content-Length": "-1"}), 400),

@@ -51,6 +51,7 @@ CASES: list[Case] = [
             400,
         ),
         Request("a key without padding: 400", request({"Sec-WebSocket-Key": KEY[:-2]}), 400),
+        Request("a key of 21 digits: 400", request({"Sec-WebSocket-Key": KEY[:-3] + "=="}), 400),
         Request(
             "a key that is no base64: 400", request({"Sec-WebSocket-Key": "!" * 22 + "=="}), 400
         ),
