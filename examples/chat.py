@@ -6,7 +6,6 @@ Then open http://127.0.0.1:8000/ in two windows.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 from typing import Any
@@ -54,13 +53,6 @@ class ChatServer(wspy.AsyncServer):
 
     def onclose(self, client: Any, code: int, reason: str) -> None:
         self.broadcast(f"{client} left")
-
-    def broadcast(self, text: str) -> None:
-        """Queue a message for each client; those that are closing miss it."""
-        message = wspy.TextMessage(text)
-        for client in self.clients:
-            with contextlib.suppress(wspy.SocketClosed):
-                client.send(message)
 
 
 def main() -> None:

@@ -553,3 +553,28 @@ def test_plain_defaults(base: Any) -> None:
             raw.send_bytes(raw.pack(1, "a") + raw.pack(9, "b") + raw.pack(10, "c") + raw.pack(3))
             assert raw.frame().opcode == wspy.OPCODE_PONG
             assert raw.closing()[0] == 1002
+
+
+@pytest.mark.parametrize("kind", [wspy.Server, wspy.AsyncServer])
+def test_a_broadcast_reaches_those_who_are_open(kind: type[wspy.Server]) -> None:
+    server = kind(("127.0.0.1", 0))
+    with server.running() as (host, port):
+        url = f"ws://{host}:{port}/"
+        with wspy.connect(url) as first, wspy.connect(url) as second:
+            wait_until(lambda: len(server.clients) == 2)
+            assert server.broadcast("all") == []
+            assert [peer.recv(timeout=10).payload for peer in (first, second)] == ["all"] * 2
+            one, other = server.clients
+            one.abort()
+            wait_until(lambda: server.clients == [other])
+            assert server.broadcast("both", [one, other]) == [one]
+
+
+@pytest.mark.parametrize("on_full", ["close", "drop", "raise"])
+def test_a_broadcast_names_those_who_do_not_read(on_full: str) -> None:
+    server = wspy.AsyncServer(("127.0.0.1", 0), on_full=on_full, max_buffered=1000)
+    with server.running() as (host, port), wspy.connect(f"ws://{host}:{port}/") as deaf:
+        wait_until(lambda: len(server.clients) == 1)
+        client = server.clients[0]
+        wait_until(lambda: server.broadcast(bytes(500_000)) == [client])
+        deaf.abort()

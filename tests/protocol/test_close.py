@@ -36,8 +36,9 @@ def test_codes_that_do_not_travel(code: int) -> None:
     with pytest.raises(ProtocolError, match=str(code)) as caught:
         unpack_close(code.to_bytes(2, "big") + b"reason")
     assert (caught.value.code, caught.value.section) == (1002, "RFC 6455 §7.4.2")
-    with pytest.raises(ValueError, match="close"):
-        pack_close(code, "reason")
+    for reason in ("reason", ""):
+        with pytest.raises(ValueError, match="close"):
+            pack_close(code, reason)
 
 
 def test_a_code_is_a_number() -> None:
@@ -45,13 +46,12 @@ def test_a_code_is_a_number() -> None:
         pack_close("bye")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("code", [None, 1005])
-def test_no_code(code: int | None) -> None:
+def test_no_code() -> None:
     # RFC 6455 §5.5.1, §7.1.5
-    assert pack_close(code) == b""
+    assert pack_close(None) == b""
     assert unpack_close(b"") == CloseStatus(1005, "")
     with pytest.raises(ValueError, match="needs a code"):
-        pack_close(code, "reason")
+        pack_close(None, "reason")
 
 
 @pytest.mark.parametrize("byte", [0x00, 0x03, 0xFF])
@@ -105,5 +105,6 @@ def test_any_payload_is_read_or_refused(payload: bytes) -> None:
     except ProtocolError as error:
         code = error.code
     else:
-        assert pack_close(status.code, status.reason) == payload
+        sent = None if status.code == 1005 else status.code
+        assert pack_close(sent, status.reason) == payload
     assert code in (None, 1002, 1007)

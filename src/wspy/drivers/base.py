@@ -34,7 +34,7 @@ class BaseConnection:
         self._engine = engine
         self._lock = lock
         self._address = _peer_name(engine)
-        self._is_open = engine.link.accepted is not None
+        self._was_opened = engine.link.accepted is not None
         self._ended = False
         #: Messages that were queued but not written whole when the connection
         #: ended; complete once ``onclose`` is called.
@@ -79,6 +79,11 @@ class BaseConnection:
         if self._ended or self._engine.finished:
             return State.CLOSED
         return State.CONNECTING if session is None else State.OPEN
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent: the handshake is done, and nobody has closed."""
+        return self.state is State.OPEN
 
     @property
     def buffered(self) -> int:
@@ -150,7 +155,7 @@ class BaseConnection:
         elif isinstance(event, Pong):
             self._call(self.onpong, event.payload)
         elif isinstance(event, Opened):
-            self._is_open = True
+            self._was_opened = True
             self._log(logging.DEBUG, "opened", event.accepted.request.target)
             self._call(self.onopen)
         elif isinstance(event, Close):
@@ -216,7 +221,7 @@ class BaseConnection:
         if self._ended:
             return
         self._ended = True
-        if not self._is_open:
+        if not self._was_opened:
             return
         with self._lock:
             error = self._closed_error()

@@ -17,7 +17,8 @@ from .log import log_event, logger, show_address
 from .nonblocking import AsyncConnection
 from .opening import Address, server_link
 from .poller import READ, WRITE, Poller, new_poller
-from .server import BaseServer, Routed, turn_away
+from .routed import Routed
+from .server import BaseServer, turn_away
 from .wheel import Wheel
 
 # a loop that is held up longer than this, in seconds, says so
@@ -108,8 +109,8 @@ class AsyncServer(BaseServer):
 
     @property
     def clients(self) -> list[ServerClient]:
-        """The clients whose handshake is done, as of now."""
-        return [client for client in list(self._members.values()) if client.request is not None]
+        """The clients that are open, as of now."""
+        return [client for client in list(self._members.values()) if client.is_open]
 
     def wake(self, client: ServerClient) -> None:
         """Take note that a client has something to write; any thread may call it."""

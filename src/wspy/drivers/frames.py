@@ -178,13 +178,15 @@ class FrameCalls:
         with pump.lock:
             pump.engine.on_readable(now, bufsize)
         while True:
+            # asked for before a frame is taken, so that none is lost
+            callback = self.recv_callback
+            if callback is None:
+                raise InvalidState("set recv_callback before do_async_recv()")
             with pump.lock:
                 frame = self._next_frame(now)
             if frame is None:
                 return
-            if self.recv_callback is None:
-                raise InvalidState(f"no recv_callback is set for {frame}")
-            self.recv_callback(frame)
+            callback(frame)
 
     def _run_callbacks(self) -> None:
         for ticket in self.pump.take_done():

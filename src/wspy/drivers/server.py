@@ -12,14 +12,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from inspect import iscoroutinefunction
 from typing import Any
 
-from ..errors import InvalidState
+from ..errors import BufferFull, InvalidState, SocketClosed
 from ..handshake.http import Request, Response, text_response
-from ..protocol.message import Message
-from .base import BaseConnection
+from ..protocol.frame import Payload
+from ..protocol.message import Message, to_message
 from .log import log_event, logger, show_address
 from .opening import Address, set_nodelay
 from .options import server_context, split_options
@@ -125,8 +125,29 @@ class BaseServer:
 
     @property
     def clients(self) -> list[Any]:
-        """The clients whose handshake is done, as of now."""
+        """The clients that are open, as of now."""
         raise NotImplementedError
+
+    def broadcast(
+        self, message: Message | Payload, clients: Iterable[Any] | None = None
+    ) -> list[Any]:
+        """Send a message to many clients; any thread may call it.
+
+        :param clients: to whom; by default all that are open.
+        :returns: the clients that it was not queued for: they are closing, or
+            do not read (``on_full``). A :class:`wspy.Server` waits for each
+            client as its ``send`` does.
+        """
+        message = to_message(message)
+        missed = []
+        for client in self.clients if clients is None else clients:
+            try:
+                sent = client.send(message)
+            except (SocketClosed, BufferFull):
+                sent = False
+            if sent is False:
+                missed.append(client)
+        return missed
 
     def run(self) -> None:
         """Serve until Ctrl-C, SIGTERM or :meth:`shutdown`; then close all clients and return.
@@ -334,30 +355,6 @@ class BaseServer:
                 self._counts[host] = left
             else:
                 del self._counts[host]
-
-
-class Routed(BaseConnection):
-    """A client of a server: its events go to the server's methods."""
-
-    server: Any
-
-    def onopen(self) -> None:
-        self.server.onopen(self)
-
-    def onmessage(self, message: Message) -> None:
-        self.server.onmessage(self, message)
-
-    def onping(self, payload: bytes) -> None:
-        self.server.onping(self, payload)
-
-    def onpong(self, payload: bytes) -> None:
-        self.server.onpong(self, payload)
-
-    def onclose(self, code: int, reason: str) -> None:
-        self.server.onclose(self, code, reason)
-
-    def onerror(self, error: Exception) -> None:
-        self.server.onerror(self, error)
 
 
 def _busy(why: str) -> Response:

@@ -14,7 +14,8 @@ from .connection import Connection
 from .log import log_event, logger, show_address
 from .opening import Address, finish_opening, server_link
 from .poller import READ, new_poller
-from .server import BaseServer, Routed, turn_away
+from .routed import Routed
+from .server import BaseServer, turn_away
 from .waiting import Pump
 
 
@@ -39,7 +40,7 @@ class ServerConnection(Routed, Connection):
         self.receive_forever()
 
     def _dispatch_opened(self, event: Opened) -> None:
-        self._is_open = True
+        self._was_opened = True
         self._log(10, "opened", event.accepted.request.target)
 
     def begin_close(self, code: int, reason: str) -> None:
@@ -66,10 +67,10 @@ class Server(BaseServer):
 
     @property
     def clients(self) -> list[ServerConnection]:
-        """The clients whose handshake is done, as of now."""
+        """The clients that are open, as of now."""
         with self._guard:
             members = list(self._members)
-        return [client for client in members if client.request is not None]
+        return [client for client in members if client.is_open]
 
     def _serve(self) -> None:
         poller = new_poller()

@@ -38,7 +38,7 @@ def pack_close(code: int | None, reason: str = "") -> bytes:
         cannot express becomes ``?``.
     :raises ValueError: if the code must not be sent, or a reason has no code.
     """
-    if code is None or code == CLOSE_NO_STATUS:
+    if code is None:
         if reason:
             raise ValueError("a close reason needs a code: pass code=1000 or another")
         return b""

@@ -31,6 +31,7 @@ from ..errors import (
     WebSocketError,
 )
 from .close import (
+    CLOSE_NO_STATUS,
     CLOSE_NORMAL,
     CLOSE_UNABLE,
     may_travel,
@@ -224,7 +225,7 @@ class Session:
         if self.sent is None:
             # RFC 6455 §5.5.1: answered with a close frame, typically with the same code
             self.cause = "peer"
-            self._push_close(status.code, "")
+            self._push_close(None if status.code == CLOSE_NO_STATUS else status.code, "")
         self.state = State.CLOSED
         return Close(status.code, status.reason)
 
@@ -342,7 +343,7 @@ class Session:
         wrapped.__cause__ = error
         return wrapped
 
-    def _push_close(self, code: int, reason: str) -> None:
+    def _push_close(self, code: int | None, reason: str) -> None:
         self._push_close_payload(pack_close(code, reason))
 
     def _push_close_payload(self, payload: bytes) -> None:
