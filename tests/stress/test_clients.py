@@ -49,20 +49,23 @@ def is_never_blocked(url: str) -> None:
 @pytest.mark.parametrize("life", [closes, aborts, speaks_frames, is_never_blocked])
 @pytest.mark.timeout(60)
 def test_clients_that_come_and_go(life: Callable[[str], None]) -> None:
+    before = set(threading.enumerate())
     with Served("AsyncServer") as served:
         url = f"ws://127.0.0.1:{served.address[1]}/"
-        counts = [_play(life, url, 60) for _ in range(3)]
+        counts = [_play(life, url, 60, before) for _ in range(3)]
         served.settled()
     descriptors, objects = zip(*counts, strict=True)
     assert len(set(descriptors)) == 1, descriptors
     assert objects[2] - objects[1] < 60, objects
 
 
-def _play(life: Callable[[str], None], url: str, count: int) -> tuple[int, int]:
+def _play(
+    life: Callable[[str], None], url: str, count: int, before: set[threading.Thread]
+) -> tuple[int, int]:
     for _ in range(count):
         life(url)
     # the keeper's thread leaves once nobody is to be looked after
-    until(lambda: not [t for t in threading.enumerate() if t.name.startswith("wspy")])
+    until(lambda: not [t for t in set(threading.enumerate()) - before if "wspy" in t.name])
     gc.collect()
     return len(os.listdir("/proc/self/fd")), len(gc.get_objects())
 
