@@ -23,13 +23,13 @@ LIMITS: dict[str, Any] = {
 }
 
 
-def deflate() -> list[wspy.Extension]:
+def deflate(**options: Any) -> list[wspy.Extension]:
     """Return compression for messages of any length.
 
     With the usual threshold, echoes of 16 bytes are not compressed, which RFC 7692 §6 allows;
     but kosoku 0.1 hands such echoes to cases 12.*.1 and 13.*.1 as str, and these fail to hash them.
     """
-    return [wspy.DeflateMessage(compression_threshold=0)]
+    return [wspy.DeflateMessage(compression_threshold=0, **options)]
 
 
 class ThreadedEcho(wspy.Server):
@@ -54,14 +54,14 @@ def serve(kind: Any) -> Iterator[str]:
         yield f"ws://{host}:{port}/"
 
 
-def connect(url: str) -> wspy.Connection:
+def connect(url: str, **offer: Any) -> wspy.Connection:
     """Connect a blocking client that offers compression."""
-    return wspy.connect(url, extensions=deflate(), **LIMITS)
+    return wspy.connect(url, extensions=deflate(**offer), **LIMITS)
 
 
-def echo_blocking(url: str) -> None:
+def echo_blocking(url: str, offer: dict[str, Any]) -> None:
     """Send each message back until the server ends the connection."""
-    with contextlib.suppress(wspy.WebSocketError), connect(url) as connection:
+    with contextlib.suppress(wspy.WebSocketError), connect(url, **offer) as connection:
         for message in connection:
             connection.send(message)
 
@@ -78,11 +78,11 @@ class EpollClient(wspy.AsyncConnection):
         self.is_over = True
 
 
-def echo_epoll(url: str) -> None:
+def echo_epoll(url: str, offer: dict[str, Any]) -> None:
     """Send each message back from an epoll loop until the server ends the connection."""
     parts = urlsplit(url)
     location = f"{parts.path}?{parts.query}"
-    with wspy.websocket(location=location, extensions=deflate(), **LIMITS) as sock:
+    with wspy.websocket(location=location, extensions=deflate(**offer), **LIMITS) as sock:
         sock.connect((parts.hostname, parts.port))
         client = EpollClient(sock)
         with select.epoll() as poller:
@@ -123,7 +123,7 @@ SERVERS: dict[str, Callable[[], contextlib.AbstractContextManager[str]]] = {
     "threaded": partial(serve, ThreadedEcho),
     "epoll": partial(serve, EpollEcho),
 }
-CLIENTS: dict[str, Callable[[str], None]] = {
+CLIENTS: dict[str, Callable[..., None]] = {
     "blocking": echo_blocking,
     "epoll": echo_epoll,
 }
