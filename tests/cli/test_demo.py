@@ -95,6 +95,16 @@ def test_a_missing_openssl_is_said(
     assert "--certfile" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [("--port", "99999"), ("--certfile", "/no/such.pem")])
+def test_what_cannot_be_served_is_said(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert demo_main("--port", "0", *arguments) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert arguments[1] in error
+
+
 def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

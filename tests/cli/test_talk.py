@@ -98,6 +98,25 @@ def test_commands() -> None:
     ]
 
 
+def test_what_cannot_be_sent_is_said(url: str) -> None:
+    lines = f"/ping {'x' * 126}\n/close abc\n/close 1005\n"
+    command = [sys.executable, "-m", "wspy", "talk", url]
+    sent = lines.encode() + b"\xff\n"
+    ended = subprocess.run(command, input=sent, capture_output=True, timeout=60)
+    said = ended.stderr.decode()
+    assert "Traceback" not in said
+    assert "125 bytes" in said
+    assert "'abc'" in said
+    assert "1005" in said
+    assert ended.stdout.decode() == "< \ufffd\n"
+
+
+def test_a_missing_cafile_is_named(url: str) -> None:
+    ended = run(url.replace("ws", "wss"), "--cafile", "/no/such.pem")
+    assert ended.returncode == 1
+    assert "/no/such.pem" in ended.stderr
+
+
 def test_an_unknown_command_is_not_sent(capsys: pytest.CaptureFixture[str]) -> None:
     connection = Recorder()
     talk.send_lines(connection, ["/typo\n"])

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
                 tls_port = arguments.tls_port or (port and port + 1)
                 context = _tls_context(arguments.certfile, arguments.keyfile, host)
                 _serve(stack, "https", (host, tls_port), context)
-        except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        except (OSError, RuntimeError, ValueError, subprocess.CalledProcessError) as error:
             print(f"cannot serve at {host} port {port}: {error}", file=sys.stderr)
             return 1
         print("Ctrl-C ends it.", flush=True)
@@ -88,7 +88,11 @@ def _serve(
 def _tls_context(certfile: str | None, keyfile: str | None, host: str) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     if certfile is not None:
-        context.load_cert_chain(certfile, keyfile)
+        try:
+            context.load_cert_chain(certfile, keyfile)
+        except OSError as error:
+            files = f"{certfile} {keyfile or ''}".strip()
+            raise RuntimeError(f"--certfile, --keyfile: {files}: {error}") from error
         return context
     with tempfile.TemporaryDirectory() as folder:
         context.load_cert_chain(*_make_certificate(Path(folder), host))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import io
 import ssl
 import sys
 import threading
@@ -40,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     _note(f"connected to {arguments.url}. {HELP}")
     reader = threading.Thread(target=show_all, args=(connection,), daemon=True)
     reader.start()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     try:
         send_lines(connection, sys.stdin)
         connection.close(wspy.CLOSE_NORMAL, "")
@@ -68,26 +71,30 @@ def send_lines(connection: Any, lines: Iterable[str]) -> None:
     """
     for line in lines:
         text = line.rstrip("\n")
-        if text.startswith("/") and not text.startswith("//"):
+        if not text.startswith("/") or text.startswith("//"):
+            connection.send(text[1:] if text.startswith("//") else text)
+            continue
+        try:
             if not obey(connection, text):
                 return
-        else:
-            connection.send(text[1:] if text.startswith("//") else text)
+        except ValueError as error:
+            _note(str(error))
 
 
 def obey(connection: Any, text: str) -> bool:
-    """Carry out one command; return whether to go on."""
+    """Carry out one command; return whether to go on.
+
+    :raises ValueError: for what cannot be sent.
+    """
     command, _, rest = text.partition(" ")
     if command == "/ping":
         connection.send_ping(rest)
         return True
     if command == "/close":
         code, _, reason = rest.partition(" ")
-        try:
-            connection.close(int(code or wspy.CLOSE_NORMAL), reason)
-        except ValueError as error:
-            _note(str(error))
-            return True
+        if not (code or "0").isdecimal():
+            raise ValueError(f"a close code is a number, not {code!r}")
+        connection.close(int(code or wspy.CLOSE_NORMAL), reason)
         return False
     _note(f"unknown command {command}. {HELP}")
     return True
@@ -105,7 +112,10 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _tls_context(cafile: str | None, insecure: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=cafile)
+    try:
+        context = ssl.create_default_context(cafile=cafile)
+    except OSError as error:
+        raise ValueError(f"--cafile {cafile}: {error}") from error
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
