@@ -73,6 +73,22 @@ def test_errors_of_the_system_name_the_address() -> None:
         client.connect("/nobody/is/here")
 
 
+@pytest.mark.parametrize("kind", [wspy.Server, wspy.AsyncServer])
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_a_port_is_not_cut(kind: type, port: int) -> None:
+    with pytest.raises(ValueError, match=f"0 to 65535, not {port}"):
+        kind((HOST, port))
+    with wspy.websocket() as client, pytest.raises(ValueError, match="0 to 65535|1 to 65535"):
+        client.connect((HOST, port))
+
+
+def test_an_unknown_host_is_named() -> None:
+    with pytest.raises(OSError, match=r"nobody\.invalid"):
+        wspy.AsyncServer(("nobody.invalid", 0))
+    with pytest.raises(OSError, match=r"nobody\.invalid"):
+        wspy.connect("ws://nobody.invalid/")
+
+
 def test_a_timeout_names_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: Any) -> None:
         raise TimeoutError("timed out")

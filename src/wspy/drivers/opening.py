@@ -174,13 +174,26 @@ def _connect_to(
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         return _connect(sock, address, timeout)
     host, port = (address[0] or "localhost"), address[1]
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = look_up((host, port))
     if sock is not None:
         for family, _, _, _, target in found:
             if family == sock.family:
                 return _connect(sock, target, timeout)
         _close(sock)
     return socket.create_connection((host, port), timeout)
+
+
+def look_up(address: Address, family: int = 0, flags: int = 0) -> list[Any]:
+    """Return what ``getaddrinfo`` knows of ``(host, port)``.
+
+    :raises ValueError: for a port that cannot be, of which getaddrinfo takes a part.
+    :raises OSError: if there is no such host; it is named.
+    """
+    host, port = address[0], address[1]
+    if isinstance(port, int) and not 0 <= port <= 65535:
+        raise ValueError(f"port must be 0 to 65535, not {port}")
+    with _naming(address):
+        return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from ..handshake.http import Request, Response, text_response
 from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
 from .log import log_event, logger, show_address
-from .opening import Address, set_nodelay
+from .opening import Address, look_up, set_nodelay
 from .options import server_context, split_options
 from .sockets import unlink_stale
 from .waker import Waker
@@ -51,6 +51,7 @@ class BaseServer:
     :param arguments: those of ``websocket``, ``onrequest``, and every limit of
         :class:`wspy.Limits` by its name.
     :raises TypeError: for an unknown argument.
+    :raises ValueError: for a port that cannot be.
     :raises OSError: if the address cannot be bound.
     """
 
@@ -257,13 +258,8 @@ class BaseServer:
         else:
             if not isinstance(address, (tuple, list)) or len(address) < 2:
                 raise TypeError(f"pass address=(host, port), a path, or sock=...; not {address!r}")
-            found = socket.getaddrinfo(
-                address[0] or None,
-                address[1],
-                family or (0 if address[0] else socket.AF_INET),
-                socket.SOCK_STREAM,
-                flags=socket.AI_PASSIVE,
-            )
+            family = family or (0 if address[0] else socket.AF_INET)
+            found = look_up((address[0] or None, address[1]), family, socket.AI_PASSIVE)
             listener = socket.socket(found[0][0], socket.SOCK_STREAM)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             target = found[0][4]
