@@ -185,10 +185,11 @@ class Connection(BaseConnection):
     def _is_fragmenting(self) -> bool:
         if self._fragmenting == threading.get_ident():
             raise InvalidState("finish the fragmented message before sending another")
+        if self._engine.finished:
+            raise self._closed_error()
         session = self._engine.link.session
-        return (
-            self._fragmenting is not None and session is not None and (session.state is State.OPEN)
-        )
+        is_open = session is not None and session.state is State.OPEN
+        return self._fragmenting is not None and is_open
 
     def _wait_for(
         self, action: Callable[[float], T | None], item: Any, timeout: float | None
