@@ -578,3 +578,21 @@ def test_a_broadcast_names_those_who_do_not_read(on_full: str) -> None:
         client = server.clients[0]
         wait_until(lambda: server.broadcast(bytes(500_000)) == [client])
         deaf.abort()
+
+
+def test_a_blocked_loop_is_nobodys_fault() -> None:
+    # a loop judges by the time before its handlers ran, not by that of the call
+    class Blocks(wspy.AsyncServer):
+        def onmessage(self, client: Any, message: wspy.Message) -> None:
+            client.send_ping(b"before")
+            client.tick(client.deadline() - 0.001)
+            states.append(client.state)
+            client.tick(client.deadline())
+            states.append(client.state)
+
+    states: list[wspy.State] = []
+    server = Blocks(("127.0.0.1", 0), message_timeout=None, ping_interval=3600.0)
+    with server.running() as (host, port), wspy.connect(f"ws://{host}:{port}/") as client:
+        client.send("judge me")
+        wait_until(lambda: len(states) == 2)
+    assert states == [wspy.State.OPEN, wspy.State.CLOSED]

@@ -65,9 +65,9 @@ class ServerClient(Routed, AsyncConnection):
         self.server.serving = None
         super()._write(now)
 
-    def tick(self) -> None:
+    def tick(self, now: float | None = None) -> None:
         try:
-            super().tick()
+            super().tick(now)
         except Exception:
             self._give_up()
 
@@ -167,7 +167,7 @@ class AsyncServer(BaseServer):
         self._serve_dirty(poller, now)
         # judged by the time before the handlers ran: a blocked loop is nobody's fault
         for client in self._wheel.due(now):
-            client.tick()
+            client.tick(now)
             self._update(poller, client, now)
         if self._stop_at is not None and not self._is_stopping:
             self._close_all(poller)

@@ -226,10 +226,13 @@ class AsyncConnection(BaseConnection):
         """Return when :meth:`tick` has to be called, in seconds of ``time.monotonic``."""
         return self._engine.deadline()
 
-    def tick(self) -> None:
-        """Do what is due: pings and timeouts."""
+    def tick(self, now: float | None = None) -> None:
+        """Do what is due: pings and timeouts.
+
+        :param now: the time to judge by, if it is not the present one.
+        """
         with self._lock:
-            now = self._now()
+            now = self._now() if now is None else now
             self._engine.tick(now)
         self._serve(now)
 
