@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import wspy
+from tests.drivers.helpers import RawServer, Task, wait_until
 from wspy.drivers import connection
 from wspy.drivers.keeper import Keeper
 
@@ -87,3 +89,65 @@ def test_a_client_that_does_nothing_answers_pings(monkeypatch: pytest.MonkeyPatc
         client.send("kept")
         assert server.ponged.wait(10)
         assert client.recv(timeout=10).payload == "kept"
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keeper that looks all the time."""
+    monkeypatch.setattr(connection, "keeper", Keeper(every=0.005))
+    monkeypatch.setattr(connection, "_LISTEN_EVERY", 0.0)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_message_is_not_late_while_nobody_receives(raw_server: RawServer) -> None:
+    client, raw = raw_server.pair(message_timeout=0.05, ping_interval=None)
+    frame = raw.pack(wspy.OPCODE_BINARY, b"x" * 1000)
+    raw.send_bytes(frame[:500])
+    watch = client._engine.link.watch
+    wait_until(lambda: watch.arriving is not None)
+    began = watch.arriving
+    assert began is not None
+    wait_until(lambda: not client.is_open or (watch.arriving or 0) > began + 0.2)
+    raw.send_bytes(frame[500:])
+    assert client.recv(timeout=10).payload == b"x" * 1000
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_peer_is_not_gone_while_nobody_reads_what_it_sends(raw_server: RawServer) -> None:
+    # RFC 6455 §5.5.2: its pong is behind its messages
+    client, raw = raw_server.pair(ping_interval=0.05, ping_timeout=0.05, max_queued=1)
+    raw.sock.settimeout(0.3)
+    blocks = raw.pack(wspy.OPCODE_BINARY, b"x" * 100_000) * 1000
+    with pytest.raises(TimeoutError):
+        raw.send_bytes(blocks)
+    assert client.is_open
+    assert client.recv(timeout=10).payload == b"x" * 100_000
+
+
+@pytest.mark.parametrize("kind", ["client", "server"])
+@pytest.mark.usefixtures("eager")
+def test_close_timeout_holds_if_a_sender_fails_while_another_thread_receives(
+    kind: str, raw_server: RawServer, serve: Any
+) -> None:
+    # RFC 6455 §7.1.7
+    options: dict[str, Any] = {"close_timeout": 0.1, "ping_interval": None}
+    if kind == "client":
+        sender, raw = raw_server.pair(**options)
+        task = Task(sender.receive_forever)
+    else:
+        served = serve("threaded", **options)
+        raw = served.raw()
+        (sender,) = served.log.wait("open")
+    wait_until(lambda: sender._pump._polled)
+
+    def parts() -> Iterator[str]:
+        yield "first"
+        raise KeyError("no more")
+
+    with raw:
+        with pytest.raises(KeyError):
+            sender.send_fragments(parts())
+        if kind == "client":
+            task.result(5)
+        else:
+            served.log.wait("close")

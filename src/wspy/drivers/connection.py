@@ -147,6 +147,8 @@ class Connection(BaseConnection):
             with self._lock:
                 failure = error if isinstance(error, Exception) else RuntimeError("interrupted")
                 self._fail_handler(failure)
+            # who polls does not know that close_timeout has begun
+            keeper.add(self)
             raise
         finally:
             with self._lock:
@@ -233,9 +235,11 @@ class Connection(BaseConnection):
         with self._lock:
             if self._engine.finished:
                 return False
+            # a loop has a thread of its own, which may wait too long for the end, though
             if not self._is_looping:
                 self._listen(self._now())
-                self._pump.serve()
+            if not self._is_looping or not self.is_open:
+                self._pump.attend()
             return True
 
     def send_ping(self, payload: Payload = b"") -> None:

@@ -66,8 +66,7 @@ class Pump:
         """
         with self.lock:
             now = self.clock()
-            if not self._waiters:
-                self.engine.link.watch.skip(now - self._left_at)
+            self._skip(now)
             self._waiters += 1
             try:
                 return self._wait(ready, None if timeout is None else now + timeout)
@@ -75,6 +74,11 @@ class Pump:
                 self._waiters -= 1
                 self._left_at = self.clock()
                 self.push()
+
+    def _skip(self, now: float) -> None:
+        if not self._waiters:
+            self.engine.link.watch.skip(now - self._left_at)
+            self._left_at = now
 
     def _wait(self, ready: Callable[[float], T | None], until: float | None) -> T:
         tried = False
@@ -149,6 +153,15 @@ class Pump:
         self.flush()
         self._tick()
         self._notify()
+
+    def attend(self) -> None:
+        """Serve a connection that perhaps nobody waits on; the lock is held."""
+        now = self.clock()
+        self._skip(now)
+        if not self.engine.wants_read:
+            # too much was read ahead: an answer to a ping would not be seen
+            self.engine.link.watch.unheard(now)
+        self.serve()
 
     def push(self) -> None:
         """Write what the socket takes, and let others go on; the lock is held."""
