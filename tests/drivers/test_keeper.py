@@ -151,3 +151,37 @@ def test_close_timeout_holds_if_a_sender_fails_while_another_thread_receives(
             task.result(5)
         else:
             served.log.wait("close")
+
+
+def no_more_threads(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_members_can_do_without_the_thread(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper = Keeper(every=0.001)
+    first, second = Member(10**9), Member(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more_threads)
+        keeper.add(first)
+    assert "no thread" in caplog.text
+    # the next one tries again, for both
+    keeper.add(second)
+    assert second.done.wait(10)
+    wait_until(lambda: first.left < 10**9)
+    keeper.remove(first)
+
+
+@pytest.mark.parametrize("base", [wspy.Server, wspy.AsyncServer])
+@pytest.mark.timeout(10)
+def test_a_server_whose_thread_does_not_start_is_closed(
+    base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = base(("127.0.0.1", 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more_threads)
+        with pytest.raises(RuntimeError), server.running():
+            pass
+    server.shutdown()
+    assert server._listener.fileno() == -1

@@ -43,8 +43,15 @@ class Keeper:
             self._members.add(member)
             self._emptied.clear()
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="wspy-keeper", daemon=True)
-                self._thread.start()
+                self._start()
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="wspy-keeper", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # no more threads, or the interpreter ends: only a busy caller misses it
+            logger.warning("no thread to answer the pings of busy callers can be started")
 
     def remove(self, member: Kept) -> None:
         """Look after a member no more; without members the thread ends."""

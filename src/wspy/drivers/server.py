@@ -182,7 +182,13 @@ class BaseServer:
         """Run in a thread of its own for the length of a ``with`` block; yields the address."""
         thread = threading.Thread(target=self._run, name="wspy-server", daemon=True)
         self._claim(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            # no more threads: nobody would ever close what is open
+            self._close_sockets()
+            self._stopped.set()
+            raise
         try:
             yield self.address
         finally:
