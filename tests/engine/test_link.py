@@ -282,6 +282,37 @@ def test_a_paused_peer_that_takes_bytes_is_alive() -> None:
     assert link.deadline() == 19
 
 
+def test_a_peer_that_takes_a_large_message_slowly_is_alive() -> None:
+    # RFC 6455 §5.5.2: it cannot answer a ping that is behind the message
+    link = open_link(replace(NOTHING, ping_interval=20, ping_timeout=20))
+    assert link.session is not None
+    link.session.send(b"x" * 900)
+    link.wrote(10, 1)
+    link.wrote(10, 1)
+    # what the socket takes before it is full proves nothing
+    assert link.deadline() == 20
+    for now in range(15, 150, 15):
+        link.wrote(10, now)
+        link.tick(now)
+        assert link.deadline() == now + 20
+    for now in (155, 175):
+        link.tick(now)
+    assert isinstance(link.error, wspy.PingError)
+
+
+def test_a_peer_that_takes_bytes_while_too_much_of_it_waits_is_alive() -> None:
+    link = open_link(replace(NOTHING, ping_interval=20, message_timeout=10))
+    link.receive(b"\x81", 0)
+    events(link)
+    link.receive(b"\xff" + b"\0" * 300_000, 0)
+    assert not link.wants_read
+    assert link.session is not None
+    link.session.send(b"x" * 900)
+    assert link.deadline() == 10
+    link.wrote(10, 9)
+    assert link.deadline() == 19
+
+
 def test_a_lost_peer_is_not_paused() -> None:
     link = full_link(True, 900)
     link.lose(0)

@@ -238,9 +238,12 @@ class Link:
 
     def wrote(self, count: int, now: float) -> list[Any]:
         """Take note of bytes that the socket accepted; return the marks passed."""
-        if self.is_paused:
-            # a peer that is not listened to proves that it is alive by taking bytes
+        # a peer proves that it is alive by taking bytes from a full socket: its pong may be
+        # behind what is not read yet, and our ping behind a large message
+        if not self.wants_read:
             self.watch.unheard(now)
+        elif self.watch.stalled is not None and self.watch.stalled < now:
+            self.watch.received(now)
         marks = self.wire.advance(count)
         if self.tls is not None:
             marks = [mark for group in marks for mark in group]
