@@ -61,6 +61,7 @@ class ReferenceEngine:
                 link.watch.wrote(link.wire, now)
                 break
             except OSError:
+                self._read_last_words(now)
                 link.lose(now)
                 break
             marks += link.wrote(count, now)
@@ -73,6 +74,14 @@ class ReferenceEngine:
         if len(buffers) == 1 or not self._gathers:
             return self.sock.send(buffers[0])
         return self.sock.sendmsg(buffers)
+
+    def _read_last_words(self, now: float) -> None:
+        """Read what came before the peer was gone, for a write often notices that first."""
+        link = self.link
+        link.lost = True
+        while link.wants_read and link.phase is not Phase.ENDING:
+            if not self.on_readable(now):
+                break
 
     def _half_close(self) -> None:
         if not self._half_closed and self._gathers:
@@ -95,7 +104,7 @@ class ReferenceEngine:
 
     @property
     def wants_write(self) -> bool:
-        return self.link.wire.size > 0 and not self.link.lost
+        return self.link.wire.size > 0 and not self.link.lost and not self.finished
 
     @property
     def finished(self) -> bool:
