@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import wspy
+from tests.conftest import Certificates
 
 HOST = "127.0.0.1"
 FREE = (HOST, 0)
@@ -39,6 +41,10 @@ def url() -> Iterator[str]:
         ((FREE,), {"ssl_context": "cert.pem"}, r"ssl\.SSLContext"),
         ((FREE,), {"trusted_origins": "https://example.com"}, r"\['https://example.com'\]"),
         ((FREE,), {"trusted_origin": []}, "did you mean 'trusted_origins'"),
+        ((FREE,), {"onmessage": print}, "override it in a subclass"),
+        ((FREE,), {"certfile": "cert.pem"}, "ssl_args=.*ssl_context|ssl_context=.*ssl_args"),
+        ((FREE,), {"ssl_args": ("cert.pem", "key.pem")}, "must be a dict"),
+        ((FREE,), {"ssl_args": {"context": True}}, r"ssl\.SSLContext"),
     ],
 )
 def test_arguments_of_a_server(
@@ -46,6 +52,26 @@ def test_arguments_of_a_server(
 ) -> None:
     with pytest.raises(TypeError, match=advice):
         kind(*arguments, **options)
+
+
+@pytest.mark.parametrize("kind", [wspy.Server, wspy.AsyncServer])
+def test_a_tls_context_is_for_one_role(kind: type) -> None:
+    with pytest.raises(wspy.SSLError, match=r"for clients.*Purpose\.CLIENT_AUTH"):
+        kind(FREE, ssl_context=ssl.create_default_context())
+    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    with pytest.raises(wspy.SSLError, match=r"for servers.*create_default_context\(\)"):
+        wspy.connect("wss://127.0.0.1/", ssl_context=server_side)
+
+
+def test_a_file_that_cannot_be_used_is_named() -> None:
+    with pytest.raises(wspy.SSLError, match="certfile='/no/such.pem': "):
+        wspy.AsyncServer(FREE, ssl_args={"certfile": "/no/such.pem"})
+
+
+def test_a_tls_port_is_suspected(certificates: Certificates) -> None:
+    with Echo(FREE, ssl_context=certificates.server).running() as (host, port):
+        with pytest.raises(wspy.HandshakeError, match="wss://"):
+            wspy.connect(f"ws://{host}:{port}/")
 
 
 @pytest.mark.parametrize("name", ["onrequest", "onopen", "onmessage", "onclose", "onsent"])
@@ -106,6 +132,7 @@ def test_a_timeout_names_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda url: wspy.connect(url.encode()), TypeError, "must be a str"),
         (lambda url: wspy.connect(url, timeout=-1), ValueError, "timeout must be"),
         (lambda url: wspy.connect(url, protocols="chat"), TypeError, r"\['chat'\]"),
+        (lambda url: wspy.connect(url, ssl_context=True), TypeError, r"ssl\.SSLContext"),
         (lambda url: wspy.connect(url, auth="user:pass"), TypeError, r"\(user, password\)"),
         (lambda url: wspy.connect(url, headers=["A: b"]), TypeError, "pairs"),
         (lambda url: wspy.connect(url, ping_intervall=5), TypeError, "mean 'ping_interval'"),

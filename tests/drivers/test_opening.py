@@ -387,7 +387,9 @@ def test_slow_tls_of_a_server(raw_server: RawServer, certificates: Certificates)
 
 
 def test_a_client_context_cannot_serve(certificates: Certificates) -> None:
-    server = wspy.AsyncServer(("127.0.0.1", 0), ssl_context=certificates.client)
+    server = wspy.AsyncServer(("127.0.0.1", 0), ssl_context=certificates.server)
+    # one that is refused at once, were it given openly
+    server._context = certificates.client
     with server.running() as address, Raw(socket.create_connection(address), masks=True) as raw:
         raw.sock.settimeout(PATIENCE)
         assert raw.rest() == b""

@@ -11,6 +11,7 @@ from .blocking import websocket
 from .connection import Connection
 from .opening import connect_to, open_client
 from .options import split_options
+from .tls import check_context
 
 
 def connect(
@@ -43,6 +44,8 @@ def connect(
         raise TypeError(f"url must be a str such as 'ws://host:port/path', not {url!r}")
     if timeout is not None and timeout < 0:
         raise ValueError(f"timeout must be None or seconds, not {timeout!r}")
+    if ssl_context is not None:
+        check_context(ssl_context, server_side=False)
     uri = parse_uri(url)
     options = split_options(arguments)
 

@@ -6,12 +6,12 @@ import difflib
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from ..handshake.client import ClientOptions
 from ..handshake.server import ServerOptions
 from ..protocol.limits import DEFAULT_LIMITS, LIMIT_NAMES, Limits
-from .tls import make_context
+from .tls import check_context, make_context
 
 _CLIENT = ("origin", "protocols", "extensions", "auth", "headers", "send_auth_first")
 _SERVER = (
@@ -24,6 +24,17 @@ _SERVER = (
     "headers",
     "select_subprotocol",
 )
+# where to say what no argument says
+_ELSEWHERE = {
+    **dict.fromkeys(
+        ("onopen", "onmessage", "onping", "onpong", "onsent", "onerror", "onclose"),
+        "; it is a method: override it in a subclass",
+    ),
+    **dict.fromkeys(
+        ("ssl", "certfile", "keyfile", "ca_certs"),
+        "; for TLS pass ssl_context=..., or to a server ssl_args={'certfile': ...}",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ def split_options(arguments: Mapping[str, Any], limits: Limits | None = None) ->
         if name not in known and name not in LIMIT_NAMES:
             near = difflib.get_close_matches(name, [*known, *LIMIT_NAMES], 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = _ELSEWHERE.get(name, hint)
             raise TypeError(f"unknown argument {name!r}{hint}")
     return Options(values, replace(limits or DEFAULT_LIMITS, **changed))
 
@@ -72,15 +84,19 @@ def server_context(
     """Return the context that a server was told, either way.
 
     :raises TypeError: if it was told both ways, or with something else.
+    :raises SSLError: if it is for clients, or a file cannot be used.
     """
     if ssl_context is not None and ssl_args is not None:
         raise TypeError("pass ssl_context or ssl_args, not both")
-    if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
-        raise TypeError(f"ssl_context must be an ssl.SSLContext, not {ssl_context!r}")
     if ssl_args is None:
+        if ssl_context is not None:
+            check_context(ssl_context, server_side=True)
         return ssl_context
+    if not isinstance(ssl_args, Mapping):
+        raise TypeError(f"ssl_args must be a dict such as {{'certfile': ...}}, not {ssl_args!r}")
     arguments = {name: value for name, value in ssl_args.items() if name != "server_side"}
     context = arguments.pop("context", None)
-    if isinstance(context, ssl.SSLContext):
-        return context
+    if context is not None:
+        check_context(context, server_side=True)
+        return cast(ssl.SSLContext, context)
     return make_context(server_side=True, **arguments)

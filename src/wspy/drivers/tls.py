@@ -113,6 +113,21 @@ _WRAP_ARGUMENTS = (
 )
 
 
+def check_context(context: ssl.SSLContext, *, server_side: bool) -> None:
+    """Tell early that a context cannot be used.
+
+    :raises TypeError: if it is none.
+    :raises SSLError: if it is for the other role.
+    """
+    if not isinstance(context, ssl.SSLContext):
+        raise TypeError(f"ssl_context must be an ssl.SSLContext, not {context!r}")
+    wrong = ssl.PROTOCOL_TLS_CLIENT if server_side else ssl.PROTOCOL_TLS_SERVER
+    if context.protocol == wrong:
+        needed = "ssl.Purpose.CLIENT_AUTH" if server_side else ""
+        roles = "clients, not for servers" if server_side else "servers, not for clients"
+        raise SSLError(f"this context is for {roles}: use ssl.create_default_context({needed})")
+
+
 def make_context(*, server_side: bool, **arguments: Any) -> ssl.SSLContext:
     """Build a context from the arguments that ``ssl.wrap_socket`` took.
 
@@ -142,7 +157,9 @@ def make_context(*, server_side: bool, **arguments: Any) -> ssl.SSLContext:
         if ciphers:
             context.set_ciphers(ciphers)
     except (OSError, ssl.SSLError) as error:
-        raise SSLError(f"cannot use certfile, keyfile, ca_certs or ciphers: {error}") from error
+        named = {"certfile": certfile, "keyfile": keyfile, "ca_certs": ca_certs, "ciphers": ciphers}
+        given = ", ".join(f"{name}={value!r}" for name, value in named.items() if value)
+        raise SSLError(f"cannot use {given}: {error}") from error
     if cert_reqs is not None:
         if cert_reqs == ssl.CERT_NONE:
             context.check_hostname = False

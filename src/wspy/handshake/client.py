@@ -191,7 +191,9 @@ class ClientHandshake:
             self._finish_refusal()
             return
         how = "before its answer was complete" if self._heard else "without an answer"
-        self.error = HandshakeError(f"the server closed the connection {how}")
+        # a server that waits for TLS says nothing that is HTTP
+        hint = "" if self._heard or self.uri.secure else "; does it want wss://?"
+        self.error = HandshakeError(f"the server closed the connection {how}{hint}")
 
     def _read(self, data: bytes) -> None:
         self._reader.feed(data)
