@@ -81,3 +81,13 @@ def test_stalls() -> None:
     wire.advance(wire.size)
     seen.wrote(wire, 34)
     assert seen.stalled is None
+
+
+def test_an_answer_at_the_time_of_its_ping_counts() -> None:
+    # RFC 6455 §5.5.3; clocks that tick 64 times a second give many events one time
+    seen = watch(ping_interval=20, ping_timeout=10)
+    seen.pinged(b"a", 25)
+    assert seen.gone_at() == 35
+    seen.received(25)
+    assert seen.gone_at() is None
+    assert seen.ping_due() == 45

@@ -25,6 +25,7 @@ class Watch:
 
     __slots__ = (
         "_goal",
+        "_is_answer_due",
         "_limits",
         "_ping_at",
         "_pings",
@@ -44,6 +45,8 @@ class Watch:
         self.stalled: float | None = None
         self._goal = 0
         self._ping_at: float | None = None
+        # told by the order of events, for two of them may have the same time
+        self._is_answer_due = False
         self._pings: list[tuple[bytes, float]] = []
         self._serial = 0
         self.latency: float | None = None
@@ -51,6 +54,7 @@ class Watch:
     def received(self, now: float) -> None:
         """Any byte proves that the peer is alive."""
         self._received_at = now
+        self._is_answer_due = False
 
     def arrives(self, receiving: bool, now: float) -> None:
         """Take note whether a message has begun and not ended."""
@@ -61,7 +65,7 @@ class Watch:
 
     def unheard(self, now: float) -> None:
         """Begin to count anew after a time in which nobody listened to the peer."""
-        self._received_at = now
+        self.received(now)
         if self.arriving is not None:
             self.arriving = now
 
@@ -80,8 +84,9 @@ class Watch:
     def pinged(self, payload: bytes, now: float) -> None:
         """Take note of a ping that was sent."""
         # the time of the first one that is unanswered counts, however many follow
-        if self._limits.ping_timeout is None or not self._is_answer_due():
+        if self._limits.ping_timeout is None or not self._is_answer_due:
             self._ping_at = now
+        self._is_answer_due = True
         self._pings.append((payload, now))
         del self._pings[:-_PINGS_KEPT]
 
@@ -98,7 +103,7 @@ class Watch:
         if self._limits.ping_interval is None:
             return None
         last = self._received_at
-        if self._ping_at is not None and self._is_answer_due():
+        if self._ping_at is not None and self._is_answer_due:
             if self._limits.ping_timeout is not None:
                 return None
             last = self._ping_at
@@ -109,12 +114,9 @@ class Watch:
         timeout = self._limits.ping_timeout
         if timeout is None or self._limits.ping_interval is None:
             return None
-        if self._ping_at is None or not self._is_answer_due():
+        if self._ping_at is None or not self._is_answer_due:
             return None
         return self._ping_at + timeout
-
-    def _is_answer_due(self) -> bool:
-        return self._ping_at is not None and self._ping_at >= self._received_at
 
     # peers that do not read
 
