@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -84,6 +84,25 @@ def test_handlers_are_no_coroutines(name: str) -> None:
         kind(FREE)
 
 
+def test_handlers_are_no_generators() -> None:
+    def handler(*arguments: Any) -> Iterator[None]:
+        yield
+
+    async def waiting(*arguments: Any) -> AsyncIterator[None]:
+        yield
+
+    for function, advice in ((handler, "yield"), (waiting, "not async def")):
+        kind = type("Chat", (wspy.Server,), {"onmessage": function})
+        with pytest.raises(TypeError, match=rf"Chat\.onmessage.*{advice}"):
+            kind(FREE)
+
+
+@pytest.mark.parametrize("scheme", [wspy.BasicAuth, wspy.DigestAuth])
+def test_passwords_are_known_by_user(scheme: type) -> None:
+    with pytest.raises(TypeError, match="dict by user"):
+        scheme("members", "secret")
+
+
 def test_errors_of_the_system_name_the_address() -> None:
     with socket.socket() as sock:
         # bound and not listening: nobody else gets the port, and nobody answers
@@ -135,6 +154,8 @@ def test_a_timeout_names_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda url: wspy.connect(url, ssl_context=True), TypeError, r"ssl\.SSLContext"),
         (lambda url: wspy.connect(url, auth="user:pass"), TypeError, r"\(user, password\)"),
         (lambda url: wspy.connect(url, headers=["A: b"]), TypeError, "pairs"),
+        (lambda url: wspy.connect(url, headers={"A": 5}), TypeError, "two strings.*5"),
+        (lambda url: wspy.connect(url, headers=[(b"A", b"b")]), TypeError, "two strings"),
         (lambda url: wspy.connect(url, ping_intervall=5), TypeError, "mean 'ping_interval'"),
         (lambda url: wspy.connect(url.replace("ws", "wss")), wspy.SSLError, "not speak TLS"),
     ],
@@ -153,6 +174,8 @@ def test_arguments_of_connect(url: str, change: Any, error: type, advice: str) -
         (lambda ws: ws.send_fragments(5), TypeError, "iterable of str or of bytes"),
         (lambda ws: ws.send("text", fragment_size=0), ValueError, "at least 1"),
         (lambda ws: ws.send_ping("x" * 126), ValueError, "at most 125 bytes"),
+        (lambda ws: ws.send_ping(5), TypeError, "str or bytes-like, not int"),
+        (lambda ws: ws.close(1000, None), TypeError, "reason must be a str, not None"),
         (lambda ws: ws.close("bye"), ValueError, "'bye'.*1000-1003"),
         (lambda ws: ws.close(1006), ValueError, "1006.*3000-4999"),
     ],

@@ -187,3 +187,9 @@ def test_auth_schemes_are_stable() -> None:
     for wrong in ("me", 1, {"a": "b"}, [1], ("a", "b", "c")):
         with pytest.raises(TypeError, match="auth must be"):
             auth_schemes(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scheme", [BasicAuth, DigestAuth])
+def test_passwords_are_by_user(scheme: type) -> None:
+    with pytest.raises(TypeError, match="dict by user"):
+        scheme("members", "secret")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -172,3 +174,9 @@ def test_response_text() -> None:
     assert Response(200, b"a\xff").text == "a\ufffd"
     assert Response(200, "\xe9").body == b"\xc3\xa9"
     assert Response(200, b"x") == Response(200, "x")
+
+
+@pytest.mark.parametrize("pair", [("A", 5), (b"A", b"b"), ("A", None)])
+def test_a_header_is_two_strings(pair: tuple[Any, Any]) -> None:
+    with pytest.raises(TypeError, match="two strings"):
+        Headers([pair])

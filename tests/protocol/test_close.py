@@ -108,3 +108,9 @@ def test_any_payload_is_read_or_refused(payload: bytes) -> None:
         sent = None if status.code == 1005 else status.code
         assert pack_close(sent, status.reason) == payload
     assert code in (None, 1002, 1007)
+
+
+@pytest.mark.parametrize("reason", [None, b"bye", 5])
+def test_a_reason_is_text(reason: object) -> None:
+    with pytest.raises(TypeError, match="must be a str"):
+        pack_close(1000, reason)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from ..engine.lifecycle import LinkEvent
 from ..errors import BufferFull, InvalidState, SocketClosed, WebSocketError
 from ..protocol.close import CLOSE_GOING_AWAY, CLOSE_NORMAL, CLOSE_UNABLE, pack_close
 from ..protocol.events import Failure
-from ..protocol.frame import Payload
+from ..protocol.frame import Payload, to_bytes
 from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
@@ -247,7 +247,7 @@ class Connection(BaseConnection):
 
         :raises SocketClosed: if the connection is closed.
         """
-        data = payload.encode() if isinstance(payload, str) else bytes(payload)
+        data = to_bytes(payload)
         with self._lock:
             self._session()
             self._engine.link.send_ping(data, self._now())

@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
 from ..errors import BufferFull, InvalidState, SocketClosed
@@ -250,9 +250,11 @@ class BaseServer:
 
     def _check_handlers(self) -> None:
         for name in _HANDLERS:
-            if iscoroutinefunction(getattr(self, name, None)):
-                kind = type(self).__name__
-                raise TypeError(f"{kind}.{name} must be a plain function: write def, not async def")
+            handler, shown = getattr(self, name, None), f"{type(self).__name__}.{name}"
+            if iscoroutinefunction(handler) or isasyncgenfunction(handler):
+                raise TypeError(f"{shown} must be a plain function: write def, not async def")
+            if isgeneratorfunction(handler):
+                raise TypeError(f"{shown} must be a plain function: it would never run with yield")
 
     def _bind(self, address: Address, family: int | None) -> socket.socket:
         if isinstance(address, (str, bytes)):

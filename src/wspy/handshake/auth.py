@@ -105,11 +105,13 @@ class BasicAuth:
     :param verify: passwords by user, or a callable that is given user and
         password and returns whether they are right.
     :raises ValueError: for a realm that cannot be sent.
+    :raises TypeError: for a ``verify`` that is neither.
     """
 
     scheme = "basic"
 
     def __init__(self, realm: str, verify: Mapping[str, str] | Callable[[str, str], bool]) -> None:
+        _check_passwords(verify)
         self.realm = realm
         self._verify = verify if callable(verify) else _Verifier(verify)
         self._challenge = f'Basic realm={quote(wire(realm))}, charset="UTF-8"'
@@ -131,6 +133,12 @@ class BasicAuth:
         if not colon or _CONTROLS.search(text):
             return Denied("the Basic credentials are not user:password")
         return user if self._verify(user, password) else Denied(_WRONG)
+
+
+def _check_passwords(passwords: object) -> None:
+    if not callable(passwords) and not isinstance(passwords, Mapping):
+        kind = type(passwords).__name__
+        raise TypeError(f"pass passwords as a dict by user, or as a callable, not as {kind}")
 
 
 class _Verifier:
@@ -165,6 +173,7 @@ class DigestAuth:
     :param userhash: whether clients are asked to hash the user's name; needs
         ``passwords`` to be a mapping.
     :raises ValueError: for a realm or algorithm that cannot be.
+    :raises TypeError: for ``passwords`` that are neither.
     """
 
     scheme = "digest"
@@ -179,6 +188,7 @@ class DigestAuth:
         secret: bytes | None = None,
         userhash: bool = False,
     ) -> None:
+        _check_passwords(passwords)
         unknown = [name for name in algorithms if name not in ALGORITHMS]
         if unknown or not algorithms or isinstance(algorithms, str):
             raise ValueError(f"algorithms must be some of {list(ALGORITHMS)}, not {algorithms!r}")

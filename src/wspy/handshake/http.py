@@ -45,7 +45,10 @@ class Headers:
 
         :raises ValueError: for a name that is no token, or a value with
             control characters or characters beyond latin-1 (RFC 9110 §5.5).
+        :raises TypeError: if one of them is no str.
         """
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"a header is two strings, not {name!r} and {value!r}")
         # RFC 9110 §5.1
         if not is_token(name):
             raise ValueError(f"header name {name[:40]!r} is not a token")

@@ -37,7 +37,10 @@ def pack_close(code: int | None, reason: str = "") -> bytes:
     :param reason: cut between characters to 123 bytes of UTF-8; what UTF-8
         cannot express becomes ``?``.
     :raises ValueError: if the code must not be sent, or a reason has no code.
+    :raises TypeError: if the reason is no str.
     """
+    if not isinstance(reason, str):
+        raise TypeError(f"a close reason must be a str, not {reason!r}")
     if code is None:
         if reason:
             raise ValueError("a close reason needs a code: pass code=1000 or another")
