@@ -479,3 +479,16 @@ def test_the_keeper_outlives_a_member_that_fails(caplog: pytest.LogCaptureFixtur
     wait_until(lambda: len(looks) == 3)
     wait_until(lambda: kept._thread is None)
     assert "a mistake" in caplog.text
+
+
+def test_who_wrote_the_rest_by_itself_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # another thread polls for reading, and the socket takes all just after the first look
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        link = open_link()
+        pump = waiting.Pump(ReferenceEngine(ours, link))
+        monkeypatch.setattr(pump, "_polled", select.POLLIN)
+        monkeypatch.setattr(pump._changed, "wait", lambda seconds: pytest.fail("it sleeps"))
+        assert link.session is not None
+        link.session.send(b"x" * 100)
+        assert pump.wait(lambda now: None if pump.engine.wants_write else True)

@@ -86,7 +86,7 @@ class Pump:
             result = ready(self.clock())
             if result is not None and result is not HELD:
                 return result
-            if self._ends():
+            if self._writes():
                 continue
             now = self.clock()
             if tried and until is not None and now >= until:
@@ -103,12 +103,12 @@ class Pump:
                 self._changed.wait(seconds)
                 self._tick()
 
-    def _ends(self) -> bool:
-        """Write, and return whether that showed that TCP is lost, or was all there was to do."""
+    def _writes(self) -> bool:
+        """Write, and return whether that may have been what the caller waits for."""
         engine = self.engine
-        before = engine.link.lost, engine.finished
-        self.flush()
-        return before != (engine.link.lost, engine.finished)
+        before = engine.link.lost, engine.finished, engine.wants_write
+        passed = self.flush()
+        return passed or before != (engine.link.lost, engine.finished, engine.wants_write)
 
     def _free_interest(self) -> int:
         """Return what the socket should be polled for that no thread polls it for."""
@@ -183,12 +183,17 @@ class Pump:
 
         self.wait(written)
 
-    def flush(self) -> None:
-        """Write what the socket takes at once; the lock is held."""
-        for mark in self.engine.on_writable(self.clock()):
+    def flush(self) -> bool:
+        """Write what the socket takes at once, and return whether a mark was passed.
+
+        The lock is held.
+        """
+        marks = self.engine.on_writable(self.clock())
+        for mark in marks:
             mark.done = True
             if mark.callback is not None:
                 self._done.append(mark)
+        return bool(marks)
 
     def take_done(self) -> list[Ticket]:
         """Return the written tickets that have callbacks, each once."""
