@@ -122,3 +122,17 @@ def test_an_unknown_command_is_not_sent(capsys: pytest.CaptureFixture[str]) -> N
     talk.send_lines(connection, ["/typo\n"])
     assert connection.calls == []
     assert "/typo" in capsys.readouterr().err
+
+
+def test_what_could_command_a_terminal_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    class Once:
+        def __init__(self) -> None:
+            self.messages = [wspy.TextMessage("\x1b[31mred\tis\n\u202eleft é")]
+
+        def recv(self) -> wspy.Message:
+            if not self.messages:
+                raise wspy.SocketClosed("peer")
+            return self.messages.pop()
+
+    talk.show_all(Once())
+    assert capsys.readouterr().out == "< \\x1b[31mred\tis\n\\u202eleft é\n"

@@ -596,3 +596,30 @@ def test_a_blocked_loop_is_nobodys_fault() -> None:
         client.send("judge me")
         wait_until(lambda: len(states) == 2)
     assert states == [wspy.State.OPEN, wspy.State.CLOSED]
+
+
+def test_a_flood_of_messages_leaves_others_their_turn() -> None:
+    class Ordered(wspy.AsyncServer):
+        def onmessage(self, client: Any, message: wspy.Message) -> None:
+            if message.payload == "wait":
+                waiting.set()
+                assert go_on.wait(PATIENCE)
+            order.append(message.payload)
+
+    order: list[Any] = []
+    waiting, go_on = threading.Event(), threading.Event()
+    server = Ordered(("127.0.0.1", 0))
+    with server.running() as (host, port):
+        url = f"ws://{host}:{port}/"
+        with wspy.connect(url) as blocks, wspy.connect(url) as honest:
+            sock = socket.create_connection((host, port), timeout=PATIENCE)
+            with Raw(sock, masks=True) as flood:
+                flood.upgrade()
+                blocks.send("wait")
+                assert waiting.wait(PATIENCE)
+                # the loop stands still: all of it is there when it goes on
+                flood.send_bytes(wspy.Frame(wspy.OPCODE_BINARY, b"", mask=True).pack() * 5000)
+                honest.send("honest")
+                go_on.set()
+                wait_until(lambda: len(order) == 5002)
+    assert order.index("honest") < 1000

@@ -59,7 +59,7 @@ def show_all(connection: Any) -> None:
     try:
         while True:
             message = connection.recv()
-            print(f"< {message}", flush=True)
+            print(f"< {_visible(str(message))}", flush=True)
     except wspy.WebSocketError as error:
         _note(str(error))
 
@@ -124,3 +124,10 @@ def _tls_context(cafile: str | None, insecure: bool) -> ssl.SSLContext:
 
 def _note(text: str) -> None:
     print(f"* {text}", file=sys.stderr, flush=True)
+
+
+def _visible(text: str) -> str:
+    """Escape what could command a terminal; line ends and tabs are shown as they are."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text
+    )

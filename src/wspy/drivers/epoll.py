@@ -29,6 +29,7 @@ class ServerClient(Routed, AsyncConnection):
     """A client of :class:`AsyncServer`; its methods may be called from any thread."""
 
     server: AsyncServer
+    _burst = 256
 
     def __init__(self, server: AsyncServer, engine: Engine, address: Address) -> None:
         self.server = server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -50,6 +51,9 @@ class AsyncConnection(BaseConnection):
 
     def _now(self) -> float:
         return self._clock()
+
+    # the most events that are handed out before others have their turn
+    _burst = sys.maxsize
 
     def _changed(self) -> None:
         """Called when something new is to be written."""
@@ -240,7 +244,7 @@ class AsyncConnection(BaseConnection):
         """Hand out what has arrived, and write all answers at once."""
         self._is_fresh = False
         while True:
-            while True:
+            for _ in range(self._burst):
                 with self._lock:
                     paused = self._engine.link.is_paused
                     event = None if paused else self._engine.next_event(now)
@@ -251,6 +255,9 @@ class AsyncConnection(BaseConnection):
                     # a pong is replaced by the next one only while the socket is full
                     self._write(now)
             self._write(now)
+            if event is not None:
+                # others have their turn; the rest has one of its own
+                self._changed()
             if not paused or self._engine.link.is_paused:
                 break
         if self._engine.finished:
