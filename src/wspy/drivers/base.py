@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,8 @@ from ..protocol.session import Session, State
 from ..protocol.stream import Hook
 from .log import log_event, logger, show_address
 
+# what a queued message costs at least, so that empty ones are not free
+_LEAST_CHARGE = 128
 # how a connection ended that is nobody's mistake
 _ORDINARY = ("peer", "local", "lost")
 
@@ -209,6 +212,9 @@ class BaseConnection:
     def _fail_handler(self, error: Exception) -> None:
         """Close with 1011; the lock is held."""
         link = self._engine.link
+        if link.lost and isinstance(error, SocketClosed):
+            # that is no mistake, and what came before the loss is still to be handed out
+            return
         if link.session is not None and link.session.state is State.OPEN:
             wrapped = SocketClosed("error", detail=repr(error))
             link.fail(wrapped, self._now(), code=CLOSE_UNABLE, cause="error")
@@ -235,6 +241,11 @@ class BaseConnection:
 
     def _log(self, level: int, what: str, detail: object = "") -> None:
         log_event(level, str(self), what, detail)
+
+
+def cost(event: LinkEvent) -> int:
+    """Return about how many bytes an event takes that waits to be handed out."""
+    return _LEAST_CHARGE + (sys.getsizeof(event.payload) if isinstance(event, Message) else 0)
 
 
 def _is_ours(error: HandshakeError) -> bool:

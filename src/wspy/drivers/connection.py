@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +17,7 @@ from ..protocol.frame import Payload, to_bytes
 from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
-from .base import BaseConnection
+from .base import BaseConnection, cost
 from .keeper import keeper
 from .waiting import HELD, Pump, Ticket
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# what a queued message costs at least, so that empty ones are not free
-_LEAST_CHARGE = 128
 # how often a caller that only sends listens to the peer, in seconds
 _LISTEN_EVERY = 1.0
 
@@ -63,6 +60,7 @@ class Connection(BaseConnection):
                 pump.engine.link.start_session()
         self._queue: deque[LinkEvent] = deque()
         self._charge = 0
+        self._drops = False  # once one message was, so that there is no gap
         self._fragmenting: int | None = None
         # a loop that answers messages must not read ahead of its answers
         self._is_looping = False
@@ -224,11 +222,17 @@ class Connection(BaseConnection):
             self._listened_at = now
             self._pump.try_read()
         while self._charge < self._most_queued:
-            event = self._engine.next_event(now)
+            event = self._take(now)
             if event is None:
                 return
             self._queue.append(event)
-            self._charge += _cost(event)
+            self._charge += cost(event)
+
+    def _take(self, now: float) -> LinkEvent | None:
+        event = self._engine.next_event(now)
+        while self._drops and isinstance(event, Message):
+            event = self._engine.next_event(now)
+        return event
 
     def look_after(self) -> bool:
         """Serve pings and deadlines for a caller that is busy elsewhere; for the keeper."""
@@ -297,9 +301,9 @@ class Connection(BaseConnection):
     def _next_event(self, now: float) -> LinkEvent | None:
         if self._queue:
             event = self._queue.popleft()
-            self._charge -= _cost(event)
+            self._charge -= cost(event)
             return event
-        found = self._engine.next_event(now)
+        found = self._take(now)
         if found is None and self._engine.finished:
             raise self._closed_error()
         return found
@@ -367,6 +371,7 @@ class Connection(BaseConnection):
             # nobody will read this much of a connection that is being closed
             self._queue.clear()
             self._charge = 0
+            self._drops = True
         return True
 
     @property
@@ -392,7 +397,3 @@ class Connection(BaseConnection):
         traceback: TracebackType | None,
     ) -> None:
         self.close(CLOSE_NORMAL if kind is None else CLOSE_UNABLE)
-
-
-def _cost(event: LinkEvent) -> int:
-    return _LEAST_CHARGE + (sys.getsizeof(event.payload) if isinstance(event, Message) else 0)
