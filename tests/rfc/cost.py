@@ -1,20 +1,20 @@
-"""What a long head costs: a head in single bytes takes linear time (RFC 9112 §2, §5)."""
+"""Measures that a head in single bytes takes linear time: ``python -m tests.rfc.cost``.
+
+The tests of the handshake count the bytes that are looked at; this is the time on a clock,
+which a busy machine can spoil, so that no test depends on it.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-import pytest
-
-from tests.handshake.helpers import new_client, request, response, serve
+from tests.handshake.helpers import new_client, request, response
 from wspy.handshake.server import ServerHandshake, ServerOptions
 from wspy.protocol.limits import Limits
 
 KIB = 1024
 LIMITS = Limits(max_head=64 * KIB, max_head_line=64 * KIB, max_headers=4 * KIB)
-# twice the bytes may take at most so many times as long
-MOST = 2.3
 
 
 def one_line(size: int) -> dict[str, str]:
@@ -61,18 +61,13 @@ def cpu_times(*works: Callable[[], None]) -> list[float]:
     return least
 
 
-@pytest.mark.parametrize("role", [to_server, to_client], ids=["server", "client"])
-@pytest.mark.parametrize("shape", [one_line, many_lines])
-def test_a_head_of_32_kib_costs_twice_one_of_16(
-    role: Callable[[dict[str, str]], Callable[[], None]],
-    shape: Callable[[int], dict[str, str]],
-) -> None:
-    half, whole = cpu_times(role(shape(16 * KIB)), role(shape(32 * KIB)))
-    assert whole <= MOST * half, f"{whole:.4f} s against {half:.4f} s"
+def main() -> None:
+    """Print what 32 KiB cost against 16 KiB, by role and shape of the head; aim: at most 2.3."""
+    for role in (to_server, to_client):
+        for shape in (one_line, many_lines):
+            half, whole = cpu_times(role(shape(16 * KIB)), role(shape(32 * KIB)))
+            print(f"{role.__name__} {shape.__name__}: {whole / half:.2f} times")
 
 
-def test_the_heads_are_of_that_size() -> None:
-    for shape in (one_line, many_lines):
-        for size in (16 * KIB, 32 * KIB):
-            assert 0.99 * size < len(request(shape(size))) <= size
-    assert serve(request(one_line(8 * KIB))).accepted is not None
+if __name__ == "__main__":
+    main()
