@@ -185,7 +185,7 @@ class Connection(BaseConnection):
     def _is_fragmenting(self) -> bool:
         if self._fragmenting == threading.get_ident():
             raise InvalidState("finish the fragmented message before sending another")
-        if self._engine.finished:
+        if self._engine.finished or self._engine.link.lost:
             raise self._closed_error()
         session = self._engine.link.session
         is_open = session is not None and session.state is State.OPEN
