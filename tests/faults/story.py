@@ -211,6 +211,7 @@ class Story:
         # RFC 6455 §7.1.7: and a connection that failed does not look at what still comes
         cause = self.told.closed.cause if self.told.closed else ""
         failed = cause in ("timeout", "limit") or self.told.dropped
+        failed |= self.plan.fatal == "silent" and self.plan.fatal_done
         if not (self.shim.was_reset or self.shim.has_ended or failed):
             delivered = self.peer.delivered
             _is_start(delivered, self.told.received, "delivered to the subject")

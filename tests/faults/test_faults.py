@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from wspy.engine.link import Link
 from wspy.engine.reference import ReferenceEngine
 from wspy.protocol.outbox import Outbox
 
@@ -47,6 +46,9 @@ def test_faults_lose_nothing_and_leave_nothing(subject: str) -> None:
         ("connection", 1007),
         # send_fragments() to a peer that is gone counted as a mistake of the handler's
         ("server", 1416),
+        # a send after that was told to finish the fragmented message first
+        ("connection", 50166),
+        ("server", 51206),
     ],
 )
 def test_stories_that_once_went_wrong(subject: str, seed: int) -> None:
@@ -94,7 +96,16 @@ def test_marks_that_come_too_early_are_found(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_end_that_is_not_noticed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Link, "receive_eof", lambda self, now: None)
+    def deaf(self: ReferenceEngine, now: float, size: int = 65536) -> bool:
+        try:
+            data = self.sock.recv(size)
+        except OSError:
+            return False
+        if data:
+            self.link.receive(data, now)
+        return bool(data)
+
+    monkeypatch.setattr(ReferenceEngine, "on_readable", deaf)
     assert "Stuck" in _must_find()
 
 
