@@ -51,6 +51,7 @@ def play(subject: str, seed: int, tally: Tally | None = None) -> list[tuple[str,
         after = descriptors(), threading.active_count()
         assert after == before, f"descriptors, threads: {before} before, {after} after"
     except Exception as error:
+        world.close()
         command = f"python -m tests.faults --subject {subject} --seed {seed} --faults 1"
         plans = [(shim.plan.fatal, shim.plan.fatal_done) for shim in world.shims.values()]
         raise Failed(
