@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,11 @@ import trustme
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=5000, deadline=None)
 hypothesis.settings.load_profile("suite")
+
+# Shells start jobs in the background with Ctrl-C ignored, and children inherit that; the tests
+# that send it need the usual.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

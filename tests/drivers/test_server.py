@@ -623,3 +623,31 @@ def test_a_flood_of_messages_leaves_others_their_turn() -> None:
                 go_on.set()
                 wait_until(lambda: len(order) == 5002)
     assert order.index("honest") < 1000
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    # as in a job that a shell runs in the background
+    program = """
+        import signal, wspy
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        class Probe(wspy.AsyncServer):
+            def onrequest(self, request):
+                signal.raise_signal(signal.SIGINT)
+                assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+                signal.raise_signal(signal.SIGTERM)
+                return wspy.Response(200, body="still here")
+        server = Probe(("127.0.0.1", 0))
+        print(server.address[1], flush=True)
+        server.run()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        print("ended")
+    """
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert sock.recv(4096).startswith(b"HTTP/1.1 200")
+        assert process.communicate(timeout=PATIENCE)[0] == "ended\n"
+    assert process.returncode == 0

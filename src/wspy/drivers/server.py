@@ -239,7 +239,9 @@ class BaseServer:
             self._stop(self.max_join_time)
 
         for wanted in (signal.SIGINT, signal.SIGTERM):
-            before[wanted] = signal.signal(wanted, stop)
+            # who ignores a signal means it: shells do so for jobs in the background
+            if signal.getsignal(wanted) not in (signal.SIG_IGN, None):
+                before[wanted] = signal.signal(wanted, stop)
         try:
             yield
         finally:
