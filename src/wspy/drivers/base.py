@@ -15,6 +15,7 @@ from ..handshake.accepted import Accepted
 from ..handshake.http import Request, Response
 from ..protocol.close import CLOSE_UNABLE
 from ..protocol.events import Close, Failure, Ping, Pong
+from ..protocol.frame import Payload, to_bytes
 from ..protocol.message import Message
 from ..protocol.session import Session, State
 from ..protocol.stream import Hook
@@ -135,6 +136,31 @@ class BaseConnection:
 
     def __str__(self) -> str:
         return show_address(self._address)
+
+    def send_ping(self, payload: Payload = b"") -> None:
+        """Send a ping with at most 125 bytes; its pong sets ``latency``, and calls ``onpong``.
+
+        :raises SocketClosed: if the connection is closed.
+        """
+        data = to_bytes(payload)
+        with self._lock:
+            self._session()
+            self._engine.link.send_ping(data, self._now())
+        self._changed()
+
+    def send_pong(self, payload: Payload = b"") -> None:
+        """Send a pong that nobody asked for; pings are answered without this.
+
+        :raises SocketClosed: if the connection is closed.
+        """
+        with self._lock:
+            self._session().send_pong(payload)
+            self._engine.link.pump()
+        self._changed()
+
+    def _changed(self) -> None:
+        """Called without the lock when something new is to be written."""
+        raise NotImplementedError
 
     # what the drivers do; _session and _engine need the lock
 

@@ -13,7 +13,7 @@ from ..engine.lifecycle import LinkEvent
 from ..errors import BufferFull, InvalidState, SocketClosed, WebSocketError
 from ..protocol.close import CLOSE_GOING_AWAY, CLOSE_NORMAL, CLOSE_UNABLE, pack_close
 from ..protocol.events import Failure
-from ..protocol.frame import Payload, to_bytes
+from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
@@ -68,6 +68,10 @@ class Connection(BaseConnection):
 
     def _now(self) -> float:
         return self._pump.clock()
+
+    def _changed(self) -> None:
+        with self._lock:
+            self._pump.push()
 
     # sending
 
@@ -245,26 +249,6 @@ class Connection(BaseConnection):
             if not self._is_looping or not self.is_open:
                 self._pump.attend()
             return True
-
-    def send_ping(self, payload: Payload = b"") -> None:
-        """Send a ping with at most 125 bytes; its pong sets ``latency``, and calls ``onpong``.
-
-        :raises SocketClosed: if the connection is closed.
-        """
-        data = to_bytes(payload)
-        with self._lock:
-            self._session()
-            self._engine.link.send_ping(data, self._now())
-            self._pump.push()
-
-    def send_pong(self, payload: Payload = b"") -> None:
-        """Send a pong that nobody asked for; pings are answered without this.
-
-        :raises SocketClosed: if the connection is closed.
-        """
-        with self._lock:
-            self._session().send_pong(payload)
-            self._pump.push()
 
     # receiving
 

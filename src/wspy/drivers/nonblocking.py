@@ -56,7 +56,7 @@ class AsyncConnection(BaseConnection):
     _burst = sys.maxsize
 
     def _changed(self) -> None:
-        """Called when something new is to be written."""
+        """Do nothing: whoever waits asks :meth:`can_send`."""
 
     # sending
 
@@ -147,27 +147,6 @@ class AsyncConnection(BaseConnection):
             self._engine.link.pump()
         self._changed()
         return True
-
-    def send_ping(self, payload: Payload = b"") -> None:
-        """Send a ping with at most 125 bytes; its pong sets ``latency``, and calls ``onpong``.
-
-        :raises SocketClosed: if the connection is closed.
-        """
-        data = to_bytes(payload)
-        with self._lock:
-            self._session()
-            self._engine.link.send_ping(data, self._now())
-        self._changed()
-
-    def send_pong(self, payload: Payload = b"") -> None:
-        """Send a pong that nobody asked for; pings are answered without this.
-
-        :raises SocketClosed: if the connection is closed.
-        """
-        with self._lock:
-            self._session().send_pong(payload)
-            self._engine.link.pump()
-        self._changed()
 
     def close(self, code: int | None = CLOSE_NORMAL, reason: str = "") -> None:
         """Begin to close and return; ``onclose`` follows, at most ``close_timeout`` later.
