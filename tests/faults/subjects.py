@@ -201,6 +201,8 @@ def note_end(story: Story, client: Any, code: int, reason: str) -> None:
     told = story.told
     told.closes.append((code, reason))
     told.closed = client.closed
+    # whoever closes drops what nobody read, from some message on
+    told.dropped = client._drops
     assert client.closed is not None, "onclose before the end"
     assert (client.closed.code, client.closed.reason) == (code, reason)
     assert all(

@@ -49,6 +49,8 @@ def test_faults_lose_nothing_and_leave_nothing(subject: str) -> None:
         # a send after that was told to finish the fragmented message first
         ("connection", 50166),
         ("server", 51206),
+        # an end that send() found was told to nobody who drives a connection by hand
+        ("async_connection", 200924),
     ],
 )
 def test_stories_that_once_went_wrong(subject: str, seed: int) -> None:

@@ -191,7 +191,10 @@ class AsyncConnection(BaseConnection):
 
     def can_send(self) -> bool:
         """Whether write events matter now."""
-        return self._is_fresh or self._engine.wants_write
+        engine = self._engine
+        # an end that a call of the user's brought about or found has to be told as well
+        is_untold = (engine.finished or engine.link.lost) and not self._ended
+        return self._is_fresh or engine.wants_write or is_untold
 
     def do_async_recv(self, bufsize: int = 64 * 1024) -> None:
         """Read once and call back; call it on a read event."""
