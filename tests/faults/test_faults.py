@@ -36,12 +36,12 @@ def test_faults_lose_nothing_and_leave_nothing(subject: str) -> None:
     ("subject", "seed"),
     [
         # data that came before a reset was lost if a write noticed the reset first
-        ("connection", 0),
-        ("async_connection", 36),
+        ("connection", 94),
+        ("async_connection", 38),
         # a connection that is over wanted to be written to
         ("async_connection", 52),
         # a pong at the very time of its ping was none
-        ("server", 6),
+        ("server", 22),
         # close() dropped a message that nobody had read, and handed out those after it
         ("connection", 1007),
         # send_fragments() to a peer that is gone counted as a mistake of the handler's
