@@ -362,3 +362,48 @@ def test_frames() -> None:
 
 def test_no_frames_before_the_handshake() -> None:
     assert server_link().next_frame() is None
+
+
+class Records:
+    """TLS that changes nothing, but shows where its records end."""
+
+    established = True
+    ended = False
+    ssl_object = None
+
+    def __init__(self) -> None:
+        self.out = b""
+        self.sizes: list[int] = []
+
+    def receive(self, data: bytes) -> bytes:
+        return data
+
+    def encrypt(self, data: bytes) -> None:
+        self.out += data
+        self.sizes.append(len(data))
+
+    def outgoing(self) -> bytes:
+        out, self.out = self.out, b""
+        return out
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_message_is_sent_when_its_last_tls_record_is_written() -> None:
+    # RFC 8446 §5.1: a record is read whole or not at all
+    tls = Records()
+    link = open_link(tls=tls)
+    session = link.session
+    assert session is not None
+    tls.sizes.clear()
+    for mark in ("one", "two", "three"):
+        session.send(bytes(10_000), mark=mark)
+    link.pump()
+    assert tls.sizes == [16_384, 30_012 - 16_384]
+    assert link.wrote(16_383, 0.0) == []
+    assert link.unsent() == ("one", "two", "three")
+    assert link.wrote(1, 0.0) == ["one"]
+    assert link.unsent() == ("two", "three")
+    assert link.wrote(30_012 - 16_384, 0.0) == ["two", "three"]
+    assert link.unsent() == ()

@@ -139,3 +139,20 @@ def test_bytes_and_marks_under_any_writes(buffers: list[bytes], draw: st.DataObj
         assert all(end <= len(written) for end in ends)
         assert outbox.written == len(written)
     assert (bytes(written), marks) == (b"".join(buffers), list(range(len(buffers))))
+
+
+def test_peek_is_what_comes_next_in_one_piece() -> None:
+    outbox = Outbox()
+    assert outbox.peek(5) == b""
+    outbox.push(b"abc")
+    outbox.push(b"defgh", mark=1)
+    assert [outbox.peek(size) for size in (0, 2, 3, 4, 8, 99)] == [
+        b"",
+        b"ab",
+        b"abc",
+        b"abcd",
+        b"abcdefgh",
+        b"abcdefgh",
+    ]
+    outbox.advance(4)
+    assert outbox.peek(3) == b"efg"

@@ -28,6 +28,8 @@ from .watch import Watch
 
 # what is read ahead of the handler
 _MOST_UNPARSED = 256 * 1024
+# the most plain bytes of a TLS record (RFC 8446 §5.1)
+_TLS_RECORD = 16 * 1024
 # what is encrypted ahead of the socket
 _TLS_AHEAD = 256 * 1024
 
@@ -221,7 +223,8 @@ class Link:
         if tls is None:
             return
         while tls.established and self.outbox.size and self.wire.size < _TLS_AHEAD:
-            data = b"".join(self.outbox.buffers(64 * 1024))
+            # a record arrives whole or not at all, so that a mark is passed with its own one
+            data = self.outbox.peek(_TLS_RECORD)
             try:
                 tls.encrypt(data)
             except SSLError as error:

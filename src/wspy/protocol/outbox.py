@@ -87,6 +87,12 @@ class Outbox:
                 break
         return found
 
+    def peek(self, size: int) -> bytes:
+        """Return what to write next as one piece of at most ``size`` bytes; as :meth:`buffers`."""
+        *whole, last = self.buffers(size) or [b""]
+        data = b"".join(whole)
+        return b"".join((data, memoryview(last)[: size - len(data)]))
+
     def advance(self, count: int) -> list[Any]:
         """Take note that ``count`` more bytes were written; return the marks passed.
 
