@@ -111,18 +111,6 @@ def test_a_pong_that_was_handed_out_in_vain_is_replaced_again() -> None:
     assert outbox.take() == b"pong"
 
 
-def test_clear_forgets_and_counts_only_what_was_written() -> None:
-    outbox = Outbox()
-    outbox.push(b"abc", mark=1)
-    outbox.push_pong(b"pong")
-    outbox.advance(2)
-    outbox.clear()
-    assert (outbox.size, outbox.pushed, outbox.written) == (0, 2, 2)
-    assert (list(outbox.marks()), joined(outbox), outbox.advance(0)) == ([], b"", [])
-    outbox.push_pong(b"p")
-    assert outbox.take() == b"p"
-
-
 @given(st.lists(st.binary(min_size=1, max_size=9)), st.data())
 def test_bytes_and_marks_under_any_writes(buffers: list[bytes], draw: st.DataObject) -> None:
     outbox = Outbox()

@@ -178,10 +178,3 @@ def test_what_was_parsed_is_freed_though_more_waits() -> None:
         assert parser.next_frame() is not None
         assert parser.buffered == len(wire)
         assert len(parser._buffer) <= 2 * len(wire)
-
-
-def test_take_rest() -> None:
-    parser = FrameParser(Role.CLIENT)
-    parser.feed(raw(OPCODE_TEXT, b"a", masked=False) + b"rest")
-    assert parser.next_frame() == Frame(OPCODE_TEXT, "a")
-    assert (parser.take_rest(), parser.take_rest(), parser.buffered) == (b"rest", b"", 0)

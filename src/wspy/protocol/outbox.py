@@ -127,11 +127,3 @@ class Outbox:
     def marks(self) -> Iterable[Any]:
         """Return the marks that were not passed yet, in order."""
         return [entry.mark for entry in self._entries if entry.mark is not None]
-
-    def clear(self) -> None:
-        """Forget everything, as :meth:`marks` must have been asked for before."""
-        self._entries.clear()
-        self._pong = None
-        self._lent = False
-        self.pushed -= self.size
-        self.size = self._offset = 0

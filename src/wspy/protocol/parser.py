@@ -80,13 +80,6 @@ class FrameParser:
             self._header = header
         return self._read_payload(self._header)
 
-    def take_rest(self) -> bytes:
-        """Remove and return the bytes that were not parsed yet."""
-        rest = bytes(self._buffer[self._start :])
-        self._buffer.clear()
-        self._start = 0
-        return rest
-
     def _read_payload(self, header: Header) -> Frame | None:
         have = len(self._payload)
         missing = header.length - have
