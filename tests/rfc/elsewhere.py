@@ -124,6 +124,14 @@ ELSEWHERE = [
         S,
     ),
     Elsewhere(
+        "RFC 6455 §7.1.7",
+        "protocol/session.py",
+        "a handler that raises ends its own connection, and the peer is not told why",
+        "closes 1011",
+        "drivers/test_messages.py::test_a_handler_that_raises",
+        S,
+    ),
+    Elsewhere(
         "RFC 6455 §10.4",
         "protocol/parser.py",
         "memory grows with what arrived, not with what was announced",
