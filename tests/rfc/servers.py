@@ -98,11 +98,14 @@ class Listener(Recording):
                 break
             client = ListenerClient(sock)
             client.owner = self
-            thread = threading.Thread(target=client.receive_forever)
+            thread = threading.Thread(target=self.serve, args=(client,))
             thread.start()
             threads = [thread for thread in threads if thread.is_alive()] + [thread]
         for thread in threads:
             thread.join()
+
+    def serve(self, client: ListenerClient) -> None:
+        client.receive_forever()
 
 
 DRIVERS: dict[str, Any] = {
