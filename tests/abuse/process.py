@@ -126,7 +126,7 @@ class Subject(Process):
     :param extensions: names of those to negotiate.
     :param tls: ``certfile`` and ``keyfile``.
     :param descriptors: the most that the process may have.
-    :param keeper: seconds between two looks of the keeper.
+    :param keeper: seconds between two looks at what came for those who do not receive.
 
     :ivar port: where a server listens.
     """

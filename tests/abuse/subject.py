@@ -18,6 +18,7 @@ from typing import Any
 
 import wspy
 from tests.rfc.servers import Listener, ListenerClient
+from wspy.drivers import connection
 from wspy.drivers.keeper import keeper
 
 HONEST = "/honest"
@@ -33,11 +34,26 @@ class Habits:
     """What the subject does with messages, and what it tells of its connections.
 
     :ivar habit: "echo"; "sink" takes messages and says nothing; "recv" calls
-        ``recv`` in a loop; and "deaf" never receives. Clients whose path is
-        ``/honest`` are always echoed.
+        ``recv`` in a loop where there is one; "close" does so and closes at
+        once, from another thread; and "deaf" never receives, and closes when
+        it is told to. Clients whose path is ``/honest`` are always echoed.
     """
 
     habit: str
+    # set to let the deaf ones close
+    awake = threading.Event()
+
+    def onopen(self, client: Any) -> None:
+        if self.habit_of(client) != "close":
+            return
+        if isinstance(client, wspy.Connection):
+            threading.Thread(target=self._close, args=(client,), daemon=True).start()
+        else:
+            client.close()
+
+    def _close(self, client: wspy.Connection) -> None:
+        client.close()
+        say(event="returned", at=time.monotonic(), port=_port(client))
 
     def onmessage(self, client: Any, message: wspy.Message) -> None:
         if self.habit_of(client) != "sink":
@@ -57,11 +73,12 @@ class Habits:
     def attend(self, client: wspy.Connection) -> None:
         """Serve a connection that waits, from its opening to its end."""
         habit = self.habit_of(client)
-        if habit == "recv":
+        if habit in ("recv", "close"):
+            self.onopen(client)
             self._receive(client)
         elif habit == "deaf":
-            while client.closed is None:
-                time.sleep(0.01)
+            while client.closed is None and not self.awake.wait(0.01):
+                pass
         else:
             client.receive_forever()
             return
@@ -91,9 +108,6 @@ class Loop(Habits, wspy.AsyncServer):
 class Accept(Habits, Listener):
     """``websocket.accept()`` and a ``Connection`` for each client."""
 
-    def onopen(self, client: Any) -> None:
-        pass
-
     onping = onpong = lambda self, client, payload: None
 
     def serve(self, client: ListenerClient) -> None:
@@ -122,10 +136,8 @@ class Client(Habits):
         sock.connect(("127.0.0.1", port))
         client = ByHand(sock)
         client.owner = self
+        self.onopen(client)
         client.run()
-
-    def onopen(self, client: Any) -> None:
-        pass
 
     onping = onpong = lambda self, client, payload: None
 
@@ -177,7 +189,8 @@ def main() -> None:
     if order["descriptors"] is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["descriptors"], order["descriptors"]))
     if order["keeper"] is not None:
-        keeper._every = order["keeper"]
+        # how often those are listened to who do not receive
+        keeper._every = connection._LISTEN_EVERY = order["keeper"]
     options = order["options"]
     options["extensions"] = [EXTENSIONS[name]() for name in order["extensions"]]
     if order["kind"] in CLIENTS:
@@ -198,6 +211,8 @@ def _obey(client: Client | None) -> None:
         if what["do"] == "connect":
             assert client is not None
             client.connect(what["port"], what["path"])
+        elif what["do"] == "close":
+            Habits.awake.set()
         else:
             say(answer=time.process_time(), threads=threading.active_count())
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import unread
+from . import announced, bombs, closing, fragments, unread, vanished
 from .case import ABUSES
 
-MODULES = (unread,)
+MODULES = (unread, bombs, fragments, announced, closing, vanished)
 
 __all__ = ["ABUSES", "MODULES"]
