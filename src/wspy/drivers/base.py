@@ -77,12 +77,10 @@ class BaseConnection:
     @property
     def state(self) -> State:
         """CONNECTING, OPEN, CLOSING or CLOSED."""
-        session = self._engine.link.session
-        if session is not None and session.state is not State.OPEN:
-            return session.state
         if self._ended or self._engine.finished:
             return State.CLOSED
-        return State.CONNECTING if session is None else State.OPEN
+        session = self._engine.link.session
+        return State.CONNECTING if session is None else session.state
 
     @property
     def is_open(self) -> bool:
