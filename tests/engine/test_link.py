@@ -163,6 +163,10 @@ def test_full_timeout() -> None:
     (failure,) = events(link, 160)
     assert "full_timeout" in str(failure.error)
     assert link.closed_error().cause == "timeout"
+    # the socket is full: nobody waits until there is room for the close frame
+    assert link.deadline() == 160
+    link.tick(160)
+    assert link.phase is Phase.FINISHED
 
 
 def test_one_timer_at_a_time() -> None:

@@ -65,6 +65,7 @@ def _peer_does_not_read(link: Link, now: float) -> None:
     if link.watch.is_stalled(link.wire, now):
         seconds = link.limits.full_timeout
         _time_out(link, f"the peer did not read for full_timeout={seconds} s", now)
+        _do_not_wait(link, now)
 
 
 def _ping(link: Link, now: float) -> None:
@@ -74,7 +75,11 @@ def _ping(link: Link, now: float) -> None:
 def _peer_is_gone(link: Link, now: float) -> None:
     detail = f"no answer to a ping within ping_timeout={link.limits.ping_timeout} s"
     link.fail(PingError("timeout", detail=detail), now, code=CLOSE_UNABLE, cause="timeout")
-    # nobody is there to hear it: one attempt to write, and the end
+    _do_not_wait(link, now)
+
+
+def _do_not_wait(link: Link, now: float) -> None:
+    """Try once to write the close frame, and end: the peer does not hear it."""
     link.ended_at = now - link.limits.close_timeout
 
 
