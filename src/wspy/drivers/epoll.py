@@ -9,6 +9,7 @@ from typing import Any
 
 from ..engine import new_engine
 from ..engine.interface import Engine
+from ..engine.reference import READ_SIZE
 from ..errors import WebSocketError
 from ..handshake.http import Response
 from ..protocol.close import CLOSE_GOING_AWAY
@@ -23,13 +24,16 @@ from .wheel import Wheel
 
 # a loop that is held up longer than this, in seconds, says so
 _LAG = 1.0
+# the least that is read at once of a client whose turns are long, in bytes
+_LITTLE = 2048
 
 
 class ServerClient(Routed, AsyncConnection):
     """A client of :class:`AsyncServer`; its methods may be called from any thread."""
 
     server: AsyncServer
-    _burst = 256
+    # about as long as an honest client waits anyway, so that a flood does not hold up others
+    _turn = 0.0005
 
     def __init__(self, server: AsyncServer, engine: Engine, address: Address) -> None:
         self.server = server
@@ -42,6 +46,7 @@ class ServerClient(Routed, AsyncConnection):
         self.interest = READ
         self.slot = -1
         self.is_dirty = False
+        self._read_size = READ_SIZE
 
     def onsent(self, message: Message) -> None:
         self.server.onsent(self, message)
@@ -56,8 +61,13 @@ class ServerClient(Routed, AsyncConnection):
             if events & READ:
                 with self._lock:
                     if self._engine.wants_read:
-                        self._engine.on_readable(now)
+                        self._engine.on_readable(now, self._read_size)
+            began = self._now()
             self._serve(now)
+            # small frames cost much more than their bytes, also those that are no event yet
+            is_dear = self._now() - began > self._turn
+            size = self._read_size // 4 if is_dear else self._read_size * 2
+            self._read_size = min(READ_SIZE, max(_LITTLE, size))
         except Exception:
             self._give_up()
 

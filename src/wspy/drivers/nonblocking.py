@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import math
 import threading
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..engine.interface import Engine
+from ..engine.lifecycle import LinkEvent
 from ..errors import BufferFull, InvalidState, SocketClosed
 from ..protocol.close import CLOSE_NORMAL, CLOSE_POLICY, pack_close
 from ..protocol.events import Ping
@@ -52,8 +53,8 @@ class AsyncConnection(BaseConnection):
     def _now(self) -> float:
         return self._clock()
 
-    # the most events that are handed out before others have their turn
-    _burst = sys.maxsize
+    # for how many seconds events are handed out before others have their turn
+    _turn = math.inf
 
     def _changed(self) -> None:
         """Do nothing: whoever waits asks :meth:`can_send`."""
@@ -225,8 +226,10 @@ class AsyncConnection(BaseConnection):
     def _serve(self, now: float) -> None:
         """Hand out what has arrived, and write all answers at once."""
         self._is_fresh = False
+        until = self._now() + self._turn
         while True:
-            for _ in range(self._burst):
+            event: LinkEvent | None = None
+            while event is None or self._now() < until:
                 with self._lock:
                     paused = self._engine.link.is_paused
                     event = None if paused else self._engine.next_event(now)
