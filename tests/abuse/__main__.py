@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
+from .case import Abuse
 from .scene import play
 from .tables import ABUSES
 from .verdict import Result, table
+
+_QUICK_AT_ONCE = 6
 
 
 def main() -> int:
@@ -24,22 +28,27 @@ def main() -> int:
         for abuse in chosen:
             print(f"{abuse.name:24} {abuse.what}")
         return 0
-    results: list[Result] = []
-    for abuse in chosen:
-        for driver in abuse.drivers:
-            if driver in (arguments.driver or abuse.drivers):
-                results.append(play(abuse, driver, full=not arguments.quick))
-                _tell(results[-1])
+    scenes = [
+        (abuse, driver)
+        for abuse in chosen
+        for driver in abuse.drivers
+        if driver in (arguments.driver or abuse.drivers)
+    ]
+    # in little most of the time is spent waiting, and times are not judged
+    with ThreadPoolExecutor(_QUICK_AT_ONCE if arguments.quick else 1) as pool:
+        results = list(pool.map(lambda scene: _play(*scene, full=not arguments.quick), scenes))
     print(table(results))
     missed = sum(bool(result.missed) for result in results)
     print(f"\n{len(results)} played, {missed} missed a bound")
     return int(missed > 0)
 
 
-def _tell(result: Result) -> None:
+def _play(abuse: Abuse, driver: str, *, full: bool) -> Result:
+    result = play(abuse, driver, full=full)
     missed = ", ".join(f"{check.name} {check}" for check in result.missed)
     verdict = f"MISSED {missed}" if missed else "good"
     print(f"{result.abuse.name} {result.driver}: {verdict}", file=sys.stderr, flush=True)
+    return result
 
 
 if __name__ == "__main__":

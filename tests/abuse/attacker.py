@@ -33,9 +33,10 @@ class Attacker:
 
     # the opening
 
-    def ask(self, extensions: str = "") -> None:
+    def ask(self, extensions: str = "", path: str = "/chat") -> None:
         """Be the client of the handshake."""
-        self.sock.sendall(new_request(extensions))
+        request = new_request(extensions)
+        self.sock.sendall(request.replace(b" /chat ", f" {path} ".encode()))
         self._take_head()
 
     def answer(self, extensions: str = "") -> None:

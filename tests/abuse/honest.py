@@ -17,6 +17,9 @@ from tests.rfc.wire import KEY, MASKING_KEY, accept_value, split_head, xor
 
 from .process import Process
 
+# what an honest client asks for, so that the subject knows it
+PATH = "/honest"
+
 _PAYLOAD = b"an honest message"
 _SIZE = len(_PAYLOAD)
 _FROM_CLIENT = bytes((0x82, 0x80 | _SIZE)) + MASKING_KEY + xor(_PAYLOAD, MASKING_KEY)
@@ -97,7 +100,7 @@ class _Peer:
         if self._context is not None:
             sock = self._context.wrap_socket(sock, server_hostname="127.0.0.1")
         sock.sendall(
-            b"GET /honest HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            b"GET " + PATH.encode() + b" HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
             b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             b"Sec-WebSocket-Key: " + KEY.encode() + b"\r\n\r\n"
         )

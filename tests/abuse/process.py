@@ -11,12 +11,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.support import ROOT
-
 PATIENCE = 30.0
+_ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            cwd=ROOT,
+            cwd=_ROOT,
         )
         self.pid = self._process.pid
         self.changed = threading.Condition()
@@ -156,7 +156,7 @@ class Subject(Process):
         self.port = int(self.wait("port")["port"])
 
     def ends(self, event: str = "closed") -> list[End]:
-        """Return the connections that have ended so far, but for those of honest peers."""
+        """Return the connections that have ended so far."""
         with self.changed:
             lines = [line for line in self.said if line.get("event") == event]
         return [End(line.get("sent"), line["at"], line.get("cause", "")) for line in lines]
@@ -168,6 +168,12 @@ class Subject(Process):
                 lambda: sum(line.get("event") == event for line in self.said) >= count, seconds
             )
         return self.ends(event)
+
+    def forget_end(self) -> None:
+        """Wait for an end, and do not tell of it any more."""
+        self.wait_ends(1)
+        with self.changed:
+            self.said = [line for line in self.said if "event" not in line]
 
     # what it costs
 

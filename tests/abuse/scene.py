@@ -12,8 +12,11 @@ from typing import Any
 
 import trustme
 
+from tests.rfc.wire import binary
+
 from .attacker import Attacker, connect, wait_ends
 from .case import CLIENTS, Abuse
+from .honest import PATH as HONEST
 from .honest import Honest, Latency
 from .process import PATIENCE, End, Subject
 from .verdict import Costs, Result, judge
@@ -26,6 +29,7 @@ class Scene:
     """What an abuse works with.
 
     :param full: whether to play in full size.
+    :param alone: whether to leave out the honest peer.
 
     :ivar driver: the subject's driver.
     :ivar subject: its process, for :meth:`Subject.wait_ends` and measures.
@@ -33,14 +37,16 @@ class Scene:
     :ivar costs: what was noted so far.
     """
 
-    def __init__(self, abuse: Abuse, driver: str, *, full: bool) -> None:
+    def __init__(self, abuse: Abuse, driver: str, *, full: bool, alone: bool = False) -> None:
         self.abuse = abuse
         self.driver = driver
         self.full = full
+        self.alone = alone or abuse.honest is None
         self.is_server = driver not in CLIENTS
         self.times = 1
         self.costs = Costs()
         self.attackers: list[Attacker] = []
+        self._parted = 0
         self._stack = contextlib.ExitStack()
         files = self._stack.enter_context(_certificate()) if abuse.tls else {}
         self.cafile = files.get("cafile")
@@ -77,14 +83,20 @@ class Scene:
             self.attackers.append(attacker)
         return attacker
 
-    def _accept(self, receive_buffer: int | None) -> Attacker:
+    def _accept(self, receive_buffer: int | None = None, path: str = "/") -> Attacker:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             if receive_buffer is not None:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             listener.settimeout(PATIENCE)
-            self.subject.tell(do="connect", port=listener.getsockname()[1], path="/")
+            self.subject.tell(do="connect", port=listener.getsockname()[1], path=path)
             sock, _ = listener.accept()
         return Attacker(sock, masks=False)
+
+    def part(self, attacker: Attacker) -> None:
+        """End an attacker's TCP connection, and wait until the subject has ended its own."""
+        attacker.close()
+        self._parted += 1
+        self.subject.wait_ends(self._parted)
 
     # notes
 
@@ -120,7 +132,7 @@ class Scene:
 
     def play(self) -> Result:
         costs = self.costs
-        honest = self._honest() if self.abuse.honest else None
+        honest = self._warm_up() if self.alone else self._honest()
         if honest is not None:
             costs.idle, per_round = self._idle(honest)
         before = self.subject.settled(), self.subject.threads(), self.subject.descriptors()
@@ -141,11 +153,25 @@ class Scene:
         costs.log = self.subject.log(log_before)
         return judge(self.abuse, self.driver, costs, full=self.full)
 
+    def _warm_up(self) -> None:
+        """Let the subject have served somebody before it is measured."""
+        if self.is_server:
+            peer = Attacker(connect(self.subject.port), masks=True)
+            peer.ask(path=HONEST)
+        else:
+            peer = self._accept(path=HONEST)
+            peer.answer()
+        peer.send(binary(bytes(64 * 1024)))
+        assert peer.read(), "no echo came"
+        peer.close()
+        self.subject.forget_end()
+
     def _honest(self) -> Honest:
         port = self.subject.port if self.is_server else None
+        assert self.abuse.honest is not None
         honest: Honest = self._stack.enter_context(Honest(self.abuse.honest, port, self.cafile))
         if not self.is_server:
-            self.subject.tell(do="connect", port=honest.port, path="/honest")
+            self.subject.tell(do="connect", port=honest.port, path=HONEST)
         honest.wait_open()
         return honest
 
@@ -177,9 +203,9 @@ class Scene:
         self._stack.close()
 
 
-def play(abuse: Abuse, driver: str, *, full: bool) -> Result:
+def play(abuse: Abuse, driver: str, *, full: bool, alone: bool = False) -> Result:
     """Play one abuse against one driver."""
-    with Scene(abuse, driver, full=full) as scene:
+    with Scene(abuse, driver, full=full, alone=alone) as scene:
         return scene.play()
 
 

@@ -21,7 +21,8 @@ from tests.rfc.servers import Listener, ListenerClient
 from wspy.drivers import connection
 from wspy.drivers.keeper import keeper
 
-HONEST = "/honest"
+from .honest import PATH as HONEST
+
 EXTENSIONS = {"permessage-deflate": wspy.DeflateMessage, "deflate-frame": wspy.DeflateFrame}
 
 
