@@ -24,6 +24,7 @@ def _fragments(name: str, what: str, payload: bytes) -> None:
             attacker.send(binary(payload, fin=False))
             attacker.send_bytes(more(payload, fin=False).encode(attacker.masks) * 100_000)
             scene.note_ends([attacker])
+            scene.part(attacker)
 
 
 _fragments("tiny-fragments", "a message in 100,001 fragments of one byte", b"x")

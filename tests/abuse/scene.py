@@ -143,7 +143,7 @@ class Scene:
             costs.beside = honest.window()
         costs.cpu = self.subject.cpu() - cpu_before
         if honest is not None and costs.beside is not None:
-            costs.cpu -= per_round * costs.beside.count
+            costs.cpu = max(0.0, costs.cpu - per_round * costs.beside.count)
         costs.cpu /= self.times
         costs.memory = (self.subject.peak() - before[0]) / 1024
         costs.connections = len(self.attackers)
