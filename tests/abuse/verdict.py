@@ -12,9 +12,9 @@ from .honest import Latency
 # that of wspy, and the level in front of it
 _MOST_LINE = 300 + len("WARNING ")
 # An honest peer's p99 below this is as good as idle, in seconds: a turn of the loop and what the
-# scheduler adds; with threads, three times the interpreter's switch interval, for a round trip
-# takes its lock as often.
-_LOOP, _THREADS = 0.002, 0.015
+# scheduler adds; with threads, five times the interpreter's switch interval, for a round trip
+# takes its lock about as often.
+_LOOP, _THREADS = 0.002, 0.025
 
 
 @dataclass(frozen=True)
