@@ -14,7 +14,7 @@ from ..errors import WebSocketError
 from ..handshake.http import Response
 from ..protocol.close import CLOSE_GOING_AWAY
 from ..protocol.message import Message
-from .log import log_event, logger, show_address
+from .log import log_event, show_address
 from .nonblocking import AsyncConnection
 from .opening import Address, server_link
 from .poller import READ, WRITE, Poller, new_poller
@@ -68,8 +68,8 @@ class ServerClient(Routed, AsyncConnection):
             is_dear = self._now() - began > self._turn
             size = self._read_size // 4 if is_dear else self._read_size * 2
             self._read_size = min(READ_SIZE, max(_LITTLE, size))
-        except Exception:
-            self._give_up()
+        except Exception as error:
+            self._give_up(error)
 
     def _write(self, now: float) -> None:
         # what handlers sent goes out here; what is sent later needs a turn of its own
@@ -79,12 +79,12 @@ class ServerClient(Routed, AsyncConnection):
     def tick(self, now: float | None = None) -> None:
         try:
             super().tick(now)
-        except Exception:
-            self._give_up()
+        except Exception as error:
+            self._give_up(error)
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Let no mistake of an extension's or of ours end the loop."""
-        logger.exception("%s: internal error", self)
+        self._report_raised("internal error", error)
         with self._lock:
             self._engine.link.finish()
             self._engine.close()
@@ -180,6 +180,7 @@ class AsyncServer(BaseServer):
         for client in self._wheel.due(now):
             client.tick(now)
             self._update(poller, client, now)
+        self.failures.tell_due(now)
         if self._stop_at is not None and not self._is_stopping:
             self._close_all(poller)
         lag = self._clock() - now
@@ -192,8 +193,7 @@ class AsyncServer(BaseServer):
         if self._dirty:
             return 0.0
         times = [when for when in (self._wheel.next_time(), self._stop_at) if when is not None]
-        if self._rest_until:
-            times.append(self._rest_until)
+        times += [when for when in (self._rest_until, self.failures.due) if when]
         return max(0.0, min(times) - self._clock()) if times else None
 
     def _serve_dirty(self, poller: Poller, now: float) -> None:
@@ -251,7 +251,7 @@ class AsyncServer(BaseServer):
             )
             client = ServerClient(self, new_engine(sock, link), address)
         except (WebSocketError, OSError) as error:
-            log_event(logging.WARNING, show_address(address), "cannot be served", error)
+            self.failures.report(logging.WARNING, self.address, "cannot serve", error)
             sock.close()
             self._release(address)
             return

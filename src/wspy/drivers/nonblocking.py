@@ -18,6 +18,7 @@ from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
 from .base import BaseConnection
+from .failures import FailureLog
 
 if TYPE_CHECKING:
     from .blocking import websocket
@@ -49,6 +50,10 @@ class AsyncConnection(BaseConnection):
         self._written: list[Any] = []
         # frames may have come with the handshake
         self._is_fresh = engine.link.accepted is not None
+
+    @property
+    def _failures(self) -> FailureLog:
+        return self.sock.failures  # type: ignore[no-any-return]
 
     def _now(self) -> float:
         return self._clock()
