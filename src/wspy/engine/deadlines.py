@@ -13,6 +13,9 @@ from .lifecycle import Phase
 if TYPE_CHECKING:
     from .link import Link
 
+# how long a peer may take to read why its handshake failed, in seconds
+_LAST_WORDS = 0.5
+
 Action = Callable[["Link", float], None]
 
 
@@ -25,11 +28,21 @@ def timers(link: Link) -> Iterator[tuple[float, Action]]:
         if limits.handshake_timeout is not None:
             yield watch.began + limits.handshake_timeout, _handshake_is_late
     elif link.phase is Phase.ENDING or (session and session.state is not State.OPEN):
-        # RFC 6455 §7.1.1, §7.1.7
-        since = watch.began if link.ended_at is None else link.ended_at
-        yield since + limits.close_timeout, _give_up
+        yield _end_at(link), _give_up
     elif session is not None:
         yield from _open_timers(link)
+
+
+def _end_at(link: Link) -> float:
+    limits, watch = link.limits, link.watch
+    # RFC 6455 §7.1.1, §7.1.7
+    since = watch.began if link.ended_at is None else link.ended_at
+    end = since + limits.close_timeout
+    is_refused = link.accepted is None and link.error is not None
+    if is_refused and limits.handshake_timeout is not None:
+        # policy: who is refused has no more time than who is accepted
+        end = min(end, max(watch.began + limits.handshake_timeout, since + _LAST_WORDS))
+    return end
 
 
 def _open_timers(link: Link) -> Iterator[tuple[float, Action]]:
