@@ -6,7 +6,7 @@ import contextlib
 import socket
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,14 @@ class Scene:
         attacker.close()
         self._parted += 1
         self.subject.wait_ends(self._parted)
+
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> float:
+        """Wait for what no event announces; return how long it took, in seconds."""
+        began = time.monotonic()
+        while not condition():
+            assert time.monotonic() - began < seconds, f"never came: {what}"
+            time.sleep(0.005)
+        return time.monotonic() - began
 
     # notes
 
