@@ -26,6 +26,9 @@ from .wheel import Wheel
 _LAG = 1.0
 # the least that is read at once of a client whose turns are long, in bytes
 _LITTLE = 2048
+# how many come in, or are woken by the wheel, before the others have their turn: a
+# thousand that were too slow together must not hold up who was not
+_AT_ONCE = 8
 
 
 class ServerClient(Routed, AsyncConnection):
@@ -177,7 +180,7 @@ class AsyncServer(BaseServer):
                 self._accept_all(poller, now)
         self._serve_dirty(poller, now)
         # judged by the time before the handlers ran: a blocked loop is nobody's fault
-        for client in self._wheel.due(now):
+        for client in self._wheel.due(now, _AT_ONCE):
             client.tick(now)
             self._update(poller, client, now)
         self.failures.tell_due(now)
@@ -227,7 +230,7 @@ class AsyncServer(BaseServer):
     # coming and going
 
     def _accept_all(self, poller: Poller, now: float) -> None:
-        for _ in range(64):
+        for _ in range(_AT_ONCE):
             accepted = self._accept()
             if accepted is None:
                 break
