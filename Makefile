@@ -9,13 +9,14 @@ ARGS   ?= $(if $(shell command -v openssl),--tls)
 PYTEST ?=
 PURE   := protocol handshake extensions
 
-.PHONY: help demo test check stress faults interop autobahn autobahn-full build clean
+.PHONY: help demo test check stress soak faults interop autobahn autobahn-full build clean
 
 help:
 	@echo "make demo           echo server with a page to try it (HOST, PORT, ARGS)"
 	@echo "make test           all tests (PYTEST holds more arguments for pytest)"
 	@echo "make check          ruff, mypy --strict, full branch coverage of the pure layers"
 	@echo "make stress         8 threads on one connection, 1,000 connections, churn; minutes"
+	@echo "make soak           a million connections that come and go, and what is left (SOAK)"
 	@echo "make faults         100,000 faults of the socket for each driver, by seed (FAULTS)"
 	@echo "make interop        tests against other libraries and a browser only"
 	@echo "make autobahn       Autobahn cases 1-7 and 10, both roles, all drivers"
@@ -53,6 +54,9 @@ stress: $(VENV)/.test
 	$(BIN)/python -m tests.stress.senders
 	$(BIN)/python -m tests.stress.thousand
 	$(BIN)/python -m tests.stress.churn
+
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.soak $(SOAK)
 
 faults: $(VENV)/.test
 	$(BIN)/python -m tests.faults $(FAULTS)
