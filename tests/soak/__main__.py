@@ -15,12 +15,12 @@ from .trend import table
 FULL = {
     "AsyncServer": Plan(1_000_000),
     "Server": Plan(100_000, seconds=300),
-    "connect": Plan(100_000, seconds=300),
+    "connect": Plan(100_000, seconds=300, at_once=4),
 }
 QUICK = {
-    "AsyncServer": Plan(5_000, rounds=10, seconds=10, most_growth=4096),
-    "Server": Plan(1_500, rounds=10, seconds=10, most_growth=4096),
-    "connect": Plan(1_500, rounds=10, seconds=10, most_growth=4096),
+    "AsyncServer": Plan(5_000, 10, 2, seconds=10, most_growth=4096),
+    "Server": Plan(1_500, 10, 2, seconds=10, most_growth=4096),
+    "connect": Plan(1_500, 10, 2, seconds=10, at_once=4, most_growth=4096),
 }
 
 

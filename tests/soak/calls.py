@@ -13,7 +13,6 @@ from typing import Any
 import wspy
 from tests.stress.child import Child, answer_lines, own_holding
 
-_THREADS = 4
 _FILLER = b"0123456789abcdef" * 500
 _SIZES = (8, 100, 1000, 8000)
 # how a connection ends, and how often: the path asks the peer for it
@@ -26,17 +25,18 @@ class Calls(Child):
     def __init__(self, port: int, tls_port: int, authority: str) -> None:
         super().__init__(__name__, str(port), str(tls_port), authority)
 
-    def play(self, count: int, tls: float, seed: int) -> Counter[str]:
+    def play(self, count: int, at_once: int, tls: float, seed: int) -> Counter[str]:
         """Make so many calls; return how many of each kind there were.
 
+        :param at_once: threads that make them.
         :param tls: the share of those with TLS.
         """
-        self.say(json.dumps([count, tls, seed]))
+        self.say(json.dumps([count, at_once, tls, seed]))
         return Counter(json.loads(self.hear()))
 
 
 class Caller:
-    """Makes calls of a few threads.
+    """Makes calls from several threads.
 
     :param context: for those calls that speak TLS.
     :ivar handled: echoes that came back.
@@ -48,7 +48,7 @@ class Caller:
         self._lock = threading.Lock()
         self.handled = 0
 
-    def play(self, count: int, tls: float, seed: int) -> Counter[str]:
+    def play(self, count: int, at_once: int, tls: float, seed: int) -> Counter[str]:
         """Make so many calls; return how many of each kind there were.
 
         :raises Exception: that which the first call raised that failed.
@@ -59,7 +59,7 @@ class Caller:
         def run(number: int) -> None:
             chance = random.Random(f"{seed} {number}")
             try:
-                for _ in range(number, count, _THREADS):
+                for _ in range(number, count, at_once):
                     kinds = self._call(chance, tls)
                     with self._lock:
                         self.handled += 1
@@ -67,7 +67,7 @@ class Caller:
             except BaseException as error:
                 errors.append(error)
 
-        threads = [threading.Thread(target=run, args=(number,)) for number in range(_THREADS)]
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(at_once)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -20,21 +20,27 @@ from .calls import Calls
 from .trend import Run
 from .visits import Visitors
 
+# a slope needs so many rounds
+_FEWEST = 3
+
 
 @dataclass(frozen=True)
 class Plan:
     """How much is played.
 
     :ivar connections: of all rounds together.
-    :ivar seconds: no round is begun later than that.
+    :ivar warm_up: rounds that do not count, with twice as many connections at once, for RSS
+        follows the most that ever were.
+    :ivar seconds: no round is begun later than that, once there are enough.
     :ivar tls: the share of connections with TLS.
     :ivar visitors: processes of raw clients, for servers.
-    :ivar at_once: connections of each of these at the same time.
+    :ivar at_once: connections at the same time, of each visitor or of all clients.
     :ivar most_growth: of RSS in KiB; a short run is little more than a warm-up.
     """
 
     connections: int
     rounds: int = 20
+    warm_up: int = 4
     seconds: float = 900.0
     tls: float = 0.1
     visitors: int = 1
@@ -43,8 +49,8 @@ class Plan:
     seed: int = 0
 
 
-# plays so many connections, with a seed
-Play = Callable[[int, int], Counter[str]]
+# plays so many connections, so many at once, with a seed
+Play = Callable[[int, int, int], Counter[str]]
 Subject = tuple[Child, Play]
 
 
@@ -67,7 +73,7 @@ def _server(kind: str, plan: Plan) -> Iterator[Subject]:
         Served(kind, chain, deflate=True) as served,
         Visitors(plan.visitors, served.address[1], served.tls_address[1], authority) as visitors,
     ):
-        yield served, lambda count, seed: visitors.play(count, plan.at_once, plan.tls, seed)
+        yield served, lambda count, at_once, seed: visitors.play(count, at_once, plan.tls, seed)
 
 
 @contextlib.contextmanager
@@ -77,7 +83,7 @@ def _client(kind: str, plan: Plan) -> Iterator[Subject]:
         Child("tests.soak.answers", chain) as peer,
         Calls(*json.loads(peer.ready), authority) as calls,
     ):
-        yield calls, lambda count, seed: calls.play(count, plan.tls, seed)
+        yield calls, lambda count, at_once, seed: calls.play(count, at_once, plan.tls, seed)
 
 
 SUBJECTS = {"AsyncServer": _server, "Server": _server, "connect": _client}
@@ -90,14 +96,15 @@ def play(subject: str, plan: Plan, show: Callable[[str], None] = lambda line: No
     :raises AssertionError: if a connection does not go as it must, or the subject does not rest.
     """
     with SUBJECTS[subject](subject, plan) as (child, connections):
-        run = Run(subject, child.settled(), plan.most_growth)
+        run = Run(subject, child.settled(), plan.warm_up, plan.most_growth)
         played: Counter[str] = Counter()
         began, done = time.monotonic(), 0
         for number in range(plan.rounds):
-            if run.seconds > plan.seconds:
+            if run.seconds > plan.seconds and number >= plan.warm_up + _FEWEST:
                 break
             count = plan.connections * (number + 1) // plan.rounds - done
-            played += connections(count, plan.seed + number)
+            at_once = plan.at_once * (2 if number < plan.warm_up else 1)
+            played += connections(count, at_once, plan.seed + number)
             done += count
             run.after.append((done, child.settled()))
             run.seconds = time.monotonic() - began

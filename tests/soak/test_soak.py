@@ -71,7 +71,7 @@ def test_the_warm_up_does_not_count() -> None:
 @pytest.mark.parametrize("subject", sorted(SUBJECTS))
 @pytest.mark.timeout(100)
 def test_a_small_soak(subject: str) -> None:
-    run = play(subject, Plan(150, rounds=4, tls=0.2, most_growth=20_000))
+    run = play(subject, Plan(150, 4, 1, tls=0.2, at_once=4, most_growth=20_000))
     assert run.faults() == []
     assert run.played["close"] > run.played["reset"] > 0
     assert min(run.played["TLS"], run.played["deflate"]) > 0

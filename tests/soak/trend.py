@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from tests.stress.child import Holding
 
 _MILLION = 1_000_000
-# of all rounds; in those caches and arenas reach their size
-_WARM_UP = 0.2
 _MOST_OBJECTS = 100
 _MOST_BLOCKS = 1000
 
@@ -48,6 +46,7 @@ class Run:
     """One subject's run.
 
     :ivar before: what its process held before the first connection.
+    :ivar warm_up: the rounds in which caches and arenas reach their size.
     :ivar most_growth: how many KiB RSS may grow by.
     :ivar after: connections so far, and what it held then, for each round.
     :ivar played: connections by kind.
@@ -55,6 +54,7 @@ class Run:
 
     subject: str
     before: Holding
+    warm_up: int = 2
     most_growth: int = 1024
     after: list[tuple[int, Holding]] = field(default_factory=list)
     played: dict[str, int] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Run:
     @property
     def warm(self) -> list[tuple[int, Holding]]:
         """The rounds that count, after the warm-up."""
-        return self.after[int(len(self.after) * _WARM_UP) :]
+        return self.after[self.warm_up :]
 
     def growth(self, of: Callable[[Holding], float]) -> float:
         """Return by how much something grows in the whole run, by its slope."""
