@@ -9,13 +9,15 @@ ARGS   ?= $(if $(shell command -v openssl),--tls)
 PYTEST ?=
 PURE   := protocol handshake extensions
 
-.PHONY: help demo test check stress faults abuse interop autobahn autobahn-full build clean
+.PHONY: help demo test check stress soak loss faults abuse interop autobahn autobahn-full build clean
 
 help:
 	@echo "make demo           echo server with a page to try it (HOST, PORT, ARGS)"
 	@echo "make test           all tests (PYTEST holds more arguments for pytest)"
 	@echo "make check          ruff, mypy --strict, full branch coverage of the pure layers"
 	@echo "make stress         8 threads on one connection, 1,000 connections, churn; minutes"
+	@echo "make soak           a million connections that come and go, and what is left (SOAK)"
+	@echo "make loss           large messages while 5 % of the packets are lost; needs root, nft (LOSS)"
 	@echo "make faults         100,000 faults of the socket for each driver, by seed (FAULTS)"
 	@echo "make abuse          what hostile peers cost and when they are dropped; prints a table"
 	@echo "make interop        tests against other libraries and a browser only"
@@ -54,6 +56,12 @@ stress: $(VENV)/.test
 	$(BIN)/python -m tests.stress.senders
 	$(BIN)/python -m tests.stress.thousand
 	$(BIN)/python -m tests.stress.churn
+
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.soak $(SOAK)
+
+loss: $(VENV)/.test
+	$(BIN)/python -m tests.loss $(LOSS)
 
 faults: $(VENV)/.test
 	$(BIN)/python -m tests.faults $(FAULTS)

@@ -266,7 +266,8 @@ class BaseConnection:
         self._failures.report_raised(self._address, what, error)
 
     def _log(self, level: int, what: str, detail: object = "") -> None:
-        log_event(level, str(self), what, detail)
+        if logger.isEnabledFor(level):
+            log_event(level, str(self), what, detail)
 
 
 def cost(event: LinkEvent) -> int:
