@@ -76,12 +76,14 @@ class Listener:
                 sock, address = self._sock.accept()
             except OSError:
                 break
-            arguments = sock, self.records[address]
-            thread = threading.Thread(target=RUN[self.driver], args=arguments)
+            thread = threading.Thread(target=self.serve, args=(sock, address))
             thread.start()
             threads = [thread for thread in threads if thread.is_alive()] + [thread]
         for thread in threads:
             thread.join()
+
+    def serve(self, sock: wspy.websocket, address: Any) -> None:
+        RUN[self.driver](sock, self.records[address])
 
 
 class FrameListener(Listener):

@@ -78,6 +78,7 @@ class Link:
         self.wire = Outbox() if tls else self.outbox
         self.watch = Watch(limits, now)
         self._messages = messages
+        self._heard = False
         self._events: deque[LinkEvent] = deque()
         self.ended_at: float | None = None
         self._push_opening(now)
@@ -87,6 +88,7 @@ class Link:
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes that the socket read; ask for :meth:`next_event` next."""
         self.watch.received(now)
+        self._heard = True
         if isinstance(self.error, SSLError):
             # what follows the failure of TLS says nothing
             return
@@ -185,7 +187,7 @@ class Link:
             self._open(opening.accepted)
             return
         self.error = opening.error
-        self._events.append(Declined(opening.error))
+        self._decline(opening.error)
         self._end(now, half_close=True)
 
     def _open(self, accepted: Accepted) -> None:
@@ -308,10 +310,14 @@ class Link:
         """Give up on TLS or on the handshake; what TLS has to say still goes out."""
         self.error = error
         if self.phase is Phase.OPENING:
-            self._events.append(Declined(error))
+            self._decline(error)
         elif self.session is not None:
             self.session.receive_eof()
         self._end(now, half_close=True)
+
+    def _decline(self, error: WebSocketError | None) -> None:
+        challenges = isinstance(self.opening, ServerHandshake) and self.opening.challenges
+        self._events.append(Declined(error, ordinary=challenges or not self._heard))
 
     def _check_end(self, now: float) -> None:
         session = self.session
@@ -342,7 +348,7 @@ class Link:
             return
         if self.phase is Phase.OPENING:
             self.error = self.error or HandshakeError("ended before the handshake was done")
-            self._events.append(Declined(self.error))
+            self._decline(self.error)
         self.phase = Phase.FINISHED
         if self.frames is not None:
             self.frames.close()

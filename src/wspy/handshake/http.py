@@ -35,11 +35,22 @@ class Headers:
         self._items: list[tuple[str, str]] = []
         # by name in lower case: a handshake asks for a dozen of them
         self._values: dict[str, list[str]] = {}
-        pairs = items.items() if isinstance(items, (Headers, Mapping)) else items
-        for pair in pairs:
+        if isinstance(items, Headers):
+            self._items = list(items._items)
+            self._values = {name: list(values) for name, values in items._values.items()}
+            return
+        for pair in items.items() if isinstance(items, Mapping) else items:
             if isinstance(pair, str) or len(pair) != 2:
                 raise TypeError(f"headers must be a mapping or pairs (name, value), not {pair!r}")
             self.add(*pair)
+
+    @classmethod
+    def of_checked(cls, fields: Iterable[tuple[str, str]]) -> Headers:
+        """Take fields that whoever read them has checked by the rules of :meth:`add`."""
+        headers = cls()
+        for name, value in fields:
+            headers._append(name, value)
+        return headers
 
     def add(self, name: str, value: str) -> None:
         """Append a field; the white space around its value is dropped.
@@ -58,7 +69,9 @@ class Headers:
             raise ValueError(
                 f"header {name}: {value[:40]!r} has control characters or is not latin-1"
             )
-        value = value.strip(" \t")
+        self._append(name, value.strip(" \t"))
+
+    def _append(self, name: str, value: str) -> None:
         self._items.append((name, value))
         self._values.setdefault(name.lower(), []).append(value)
 

@@ -109,6 +109,8 @@ class ServerHandshake:
     :param refuse: a response to give to any request, for example 503.
     :ivar request: the request, once it was read.
     :ivar response: the answer, once it is known.
+    :ivar challenges: whether it asks for credentials that were not given, or
+        for fresh ones (RFC 9110 §15.5.2); wrong ones are another matter.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class ServerHandshake:
         self.error: HandshakeError | None = None
         self.request: Request | None = None
         self.response: Response | None = None
+        self.challenges = False
         self._options = options
         self._peer, self._secure, self._tls = peer, secure, tls
         self._clock = clock
@@ -214,7 +217,9 @@ class ServerHandshake:
     def _plain_answer(self, request: Request) -> Response | None:
         # RFC 9110 §15.6.4
         if self._refuse is not None:
-            raise HandshakeError(f"refused with {self._refuse.status}", self._refuse)
+            answer = self._refuse
+            why = f"{answer.status} {answer.reason}: {answer.text.strip()}"
+            raise HandshakeError(why, answer)
         if self._options.onrequest is None:
             return None
         response = self._options.onrequest(request)
@@ -271,6 +276,7 @@ class ServerHandshake:
         outcome = authenticate(schemes, request, now)
         # RFC 6455 §10.5, RFC 9110 §15.5.2
         if isinstance(outcome, Denied):
+            self.challenges = outcome.stale or "Authorization" not in request.headers
             fields = [("WWW-Authenticate", value) for value in challenges(schemes, now, outcome)]
             raise refusal(401, outcome.why, fields)
         request.user = outcome

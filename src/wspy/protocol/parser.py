@@ -65,6 +65,13 @@ class FrameParser:
         self._compact()
         self._buffer += data
 
+    def discard(self) -> None:
+        """Forget what has arrived, for nobody will ask for it."""
+        self._buffer = bytearray()
+        self._start = 0
+        self._header = None
+        self._payload = bytearray()
+
     def next_frame(self) -> Frame | None:
         """Return the next whole frame, unmasked, or None until more has arrived.
 
