@@ -266,8 +266,7 @@ class BaseConnection:
         self._failures.report_raised(self._address, what, error)
 
     def _log(self, level: int, what: str, detail: object = "") -> None:
-        if logger.isEnabledFor(level):
-            log_event(level, str(self), what, detail)
+        log_event(level, self, what, detail)
 
 
 def cost(event: LinkEvent) -> int:
