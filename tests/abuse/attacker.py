@@ -19,6 +19,8 @@ class Attacker:
     """One connection that nobody behaves on.
 
     :param masks: whether it is the client of the connection.
+
+    :ivar received: what came, but for frames that were looked at.
     """
 
     def __init__(self, sock: socket.socket, *, masks: bool) -> None:
@@ -28,7 +30,7 @@ class Attacker:
         self.began = time.monotonic()
         self.closing: int | None = None
         self.end: End | None = None
-        self._buffer = bytearray()
+        self.received = bytearray()
         self._is_http = False
 
     # the opening
@@ -37,19 +39,20 @@ class Attacker:
         """Be the client of the handshake."""
         request = new_request(extensions)
         self.sock.sendall(request.replace(b" /chat ", f" {path} ".encode()))
-        self._take_head()
+        self.take_head()
 
     def answer(self, extensions: str = "") -> None:
         """Be the server of the handshake."""
-        head = self._take_head()
+        head = self.take_head()
         self.sock.sendall(fill(new_response(extensions), head, ""))
 
-    def _take_head(self) -> Head:
+    def take_head(self) -> Head:
+        """Wait for the other end's head, which must not be a refusal."""
         found = read_head(self.sock)
         assert found is not None, "TCP ended within the handshake"
         head, rest = found
         assert not head.start.startswith("HTTP/1.1 ") or head.status == 101, head
-        self._buffer += rest
+        self.received += rest
         return head
 
     # what it does
@@ -87,18 +90,18 @@ class Attacker:
         return False
 
     def _look(self, data: bytes) -> None:
-        self._buffer += data
-        if not self._is_http and self._buffer.startswith(b"HTTP/1."):
+        self.received += data
+        if not self._is_http and self.received.startswith(b"HTTP/1."):
             self._is_http = True
-            self.closing = int(self._buffer[9:12])
+            self.closing = int(self.received[9:12])
         if self._is_http:
             return
         at = 0
-        while (frame := parse(self._buffer, at)) is not None:
+        while (frame := parse(self.received, at)) is not None:
             opcode, _, _, payload, at = frame
             if opcode == CLOSE:
                 self.closing = int.from_bytes(payload[:2], "big") if payload else 1005
-        del self._buffer[:at]
+        del self.received[:at]
 
     def wait_end(self, seconds: float = PATIENCE) -> End | None:
         """Read until TCP ends; None if it does not in time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -164,7 +165,11 @@ class Scene:
     def _warm_up(self) -> None:
         """Let the subject have served somebody before it is measured."""
         if self.is_server:
-            peer = Attacker(connect(self.subject.port), masks=True)
+            sock = connect(self.subject.port)
+            if self.cafile:
+                context = ssl.create_default_context(cafile=self.cafile)
+                sock = context.wrap_socket(sock, server_hostname="127.0.0.1")
+            peer = Attacker(sock, masks=True)
             peer.ask(path=HONEST)
         else:
             peer = self._accept(path=HONEST)
