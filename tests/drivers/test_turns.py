@@ -73,7 +73,8 @@ def test_of_a_client_whose_turns_are_long_little_is_read_at_once(
 
             wait_until(is_read_by)
 
-        monkeypatch.setattr(ServerClient, "_turn", -1.0)
-        send_until_read_by(2048)
+        assert sizes[0] == 2048, "the first read has no turn to judge by"
         monkeypatch.setattr(ServerClient, "_turn", PATIENCE)
         send_until_read_by(READ_SIZE)
+        monkeypatch.setattr(ServerClient, "_turn", -1.0)
+        send_until_read_by(2048)

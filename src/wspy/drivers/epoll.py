@@ -24,7 +24,7 @@ from .wheel import Wheel
 
 # a loop that is held up longer than this, in seconds, says so
 _LAG = 1.0
-# the least that is read at once of a client whose turns are long, in bytes
+# the least that is read at once of a client, while it is new or its turns are long, in bytes
 _LITTLE = 2048
 # how many come in, or are woken by the wheel, before the others have their turn: a
 # thousand that were too slow together must not hold up who was not
@@ -49,7 +49,7 @@ class ServerClient(Routed, AsyncConnection):
         self.interest = READ
         self.slot = -1
         self.is_dirty = False
-        self._read_size = READ_SIZE
+        self._read_size = _LITTLE
 
     def onsent(self, message: Message) -> None:
         self.server.onsent(self, message)
