@@ -56,7 +56,7 @@ _GOOD: dict[str, Any] = {
         ("told", {"held": 1, "dropped": [0.5]}),
         ("dropped, s", {"dropped": [0.5, 1.1]}),
         ("CPU, ms", {"cpu": 0.06}),
-        ("honest p99, ms", {"beside": Latency(100, 0.001, 0.021)}),
+        ("honest p99, ms", {"beside": Latency(100, 0.001, 0.026)}),
         ("log lines", {"log": "INFO one\nINFO two\n"}),
         ("log lines", {"log": "x" * 310}),
         ("log lines", {"log": "Traceback (most recent call last):\n"}),
