@@ -20,7 +20,7 @@ from ..protocol.message import Message
 from ..protocol.session import Session, State
 from ..protocol.stream import Hook
 from .failures import FailureLog
-from .log import log_event, logger, show_address
+from .log import log_event, show_address
 
 # what a queued message costs at least, so that empty ones are not free
 _LEAST_CHARGE = 128
