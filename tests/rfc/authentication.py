@@ -8,8 +8,9 @@ import re
 import wspy
 from tests.handshake.helpers import request
 
-from .case import Answer, Case, Request, section
+from .case import Case, section
 from .opening_client import answer, plain
+from .openings import Answer, Request
 from .profiles import define
 from .wire import Head
 

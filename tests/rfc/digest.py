@@ -21,8 +21,9 @@ from .authentication import (
     digest,
     gives_up,
 )
-from .case import Answer, Case, Request, section
+from .case import Case, section
 from .opening_client import answer, plain
+from .openings import Answer, Request
 from .wire import Head
 
 _STALE = {"WWW-Authenticate": re.compile("^Digest .*stale=true")}

@@ -11,7 +11,8 @@ SMALL = define("small messages", max_message=1000)
 FEW = define("few fragments", max_fragments=4)
 NONE = define("no messages", max_message=0)
 
-BIG = (Failed(1009),)
+BIG = (Failed(1009, "max_message"),)
+MANY = (Failed(1009, "max_fragments"),)
 MIB = 1 << 20
 
 
@@ -80,14 +81,14 @@ CASES: list[Case] = [
         "RFC 6455 §10.4",
         "protocol/fragmentation.py",
         Frames("1024 fragments, the default", (*_parts(1024, 1),), (Message(b"x" * 1024),)),
-        Frames("one fragment more fails", (*_parts(1025, 1),), BIG),
-        Frames("empty fragments count", (*_parts(1025, 0),), BIG),
+        Frames("one fragment more fails", (*_parts(1025, 1),), MANY),
+        Frames("empty fragments count", (*_parts(1025, 0),), MANY),
         Frames("the number can be another", (*_parts(4, 1),), (Message(b"xxxx"),), options=FEW),
-        Frames("and one more fails there", (*_parts(5, 1),), BIG, options=FEW),
+        Frames("and one more fails there", (*_parts(5, 1),), MANY, options=FEW),
         Frames(
             "it fails at the header of the one that is too much",
             (text("a", fin=False), *[more(b"a", fin=False)] * 3, more(announced=100)),
-            BIG,
+            MANY,
             options=FEW,
         ),
         Frames(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import wspy
 from tests.handshake.helpers import request
 
-from .case import Answer, Case, Fields, Request, section
+from .case import Case, section
 from .opening_client import answer
+from .openings import Answer, Fields, Request
 from .profiles import define, profile
 
 NAME = "permessage-deflate"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from .case import Answer, Case, section
+from .case import Case, section
 from .events import Closed, Failed, Message, Ping
+from .openings import Answer
 from .profiles import define
 from .wire import Head, close, ping, text
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import wspy
 from tests.handshake.helpers import KEY, request
 
-from .case import Case, Request, section
+from .case import Case, section
+from .openings import Request
 from .profiles import define
 
 
@@ -23,7 +24,6 @@ FULL = define(
     max_connections=0,
     refuse=wspy.Response(503, "the server is full\n", [("Retry-After", "5")]),
 )
-LATE = define("late", handshake_timeout=0.1)
 HEADS = define("small heads", max_head_line=1024, max_headers=20, max_head=4096)
 
 # a request line of 8192 bytes, the default limit
@@ -207,14 +207,6 @@ CASES: list[Case] = [
             400,
             options=HTTP,
         ),
-    ),
-    *section(
-        "RFC 9110 §15.5.9",
-        "handshake/server.py",
-        Request(
-            "half a request that does not go on: 408", request()[:-4], 408, options=LATE, late=True
-        ),
-        Request("nothing at all for too long: 408", b"", 408, options=LATE, late=True),
     ),
     *section(
         "RFC 9110 §15.6.4",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tests.handshake.helpers import KEY, request
 
-from .case import Case, Request, section
+from .case import Case, section
 from .events import Closed, Failed, Message, Ping
+from .openings import Request
 from .profiles import define
 from .wire import close, ping, text
 

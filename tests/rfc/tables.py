@@ -11,6 +11,7 @@ import pytest
 from . import (
     authentication,
     control,
+    deadlines,
     digest,
     extensions,
     fragmentation,
@@ -31,6 +32,7 @@ TABLES = (
     framing,
     fragmentation,
     control,
+    deadlines,
     text,
     negotiation,
     extensions,

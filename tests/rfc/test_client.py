@@ -12,9 +12,10 @@ import wspy
 from tests.conftest import Certificates
 from wspy.protocol.role import Role
 
-from .case import Answer, Case
+from .case import Case
 from .events import Outcome, Record
-from .peer import GRACE, RecordedConnection, Scripted
+from .openings import Answer
+from .peer import RecordedConnection, Scripted
 from .tables import CASES
 
 

@@ -25,6 +25,7 @@ def timers(link: Link) -> Iterator[tuple[float, Action]]:
     if link.phase is Phase.FINISHED:
         return
     if link.phase is Phase.OPENING:
+        # RFC 6455 §4.1, RFC 9110 §15.5.9
         if limits.handshake_timeout is not None:
             yield watch.began + limits.handshake_timeout, _handshake_is_late
     elif link.phase is Phase.ENDING or (session and session.state is not State.OPEN):
@@ -47,10 +48,12 @@ def _end_at(link: Link) -> float:
 
 def _open_timers(link: Link) -> Iterator[tuple[float, Action]]:
     limits, watch = link.limits, link.watch
+    # RFC 6455 §10.4: how long a peer may take what it could also do at once is a limit, too
     if limits.full_timeout is not None and watch.stalled is not None:
         yield watch.stalled + limits.full_timeout, _peer_does_not_read
     if limits.message_timeout is not None and watch.arriving is not None:
         yield watch.arriving + limits.message_timeout, _message_is_late
+    # RFC 6455 §5.5.2: a ping finds out whether the peer is still there
     due = watch.ping_due()
     if due is not None:
         yield due, _ping
