@@ -9,12 +9,13 @@ ARGS   ?= $(if $(shell command -v openssl),--tls)
 PYTEST ?=
 PURE   := protocol handshake extensions
 
-.PHONY: help demo test check stress soak loss faults abuse interop autobahn autobahn-full build clean
+.PHONY: help demo test check rules stress soak loss faults abuse interop autobahn autobahn-full build clean
 
 help:
 	@echo "make demo           echo server with a page to try it (HOST, PORT, ARGS)"
 	@echo "make test           all tests (PYTEST holds more arguments for pytest)"
 	@echo "make check          ruff, mypy --strict, full branch coverage of the pure layers"
+	@echo "make rules          each rule of the RFCs against the core and every driver, with a table"
 	@echo "make stress         8 threads on one connection, 1,000 connections, churn; minutes"
 	@echo "make soak           a million connections that come and go, and what is left (SOAK)"
 	@echo "make loss           large messages while 5 % of the packets are lost; needs root, nft (LOSS)"
@@ -51,6 +52,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q $(PURE:%=tests/%) $(PURE:%=--cov=wspy.%) --cov-branch --cov-fail-under=100
+
+rules: $(VENV)/.test
+	$(BIN)/python -m tests.rfc
 
 stress: $(VENV)/.test
 	$(BIN)/python -m tests.stress.senders

@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 import wspy
-from tests.rfc.servers import Listener, ListenerClient
+from tests.rfc.servers import Listener
 from wspy.drivers import connection
 from wspy.drivers.keeper import keeper
 
@@ -106,12 +106,38 @@ class Loop(Habits, wspy.AsyncServer):
     """All clients in one thread."""
 
 
+class OwnedConnection(wspy.Connection):
+    """A connection whose events its owner hears of."""
+
+    owner: Any
+
+    def onopen(self) -> None:
+        self.owner.onopen(self)
+
+    def onmessage(self, message: wspy.Message) -> None:
+        self.owner.onmessage(self, message)
+
+    def onping(self, payload: bytes) -> None:
+        self.owner.onping(self, payload)
+
+    def onpong(self, payload: bytes) -> None:
+        self.owner.onpong(self, payload)
+
+    def onerror(self, error: Exception) -> None:
+        self.owner.onerror(self, error)
+
+    def onclose(self, code: int, reason: str) -> None:
+        self.owner.onclose(self, code, reason)
+
+
 class Accept(Habits, Listener):
     """``websocket.accept()`` and a ``Connection`` for each client."""
 
     onping = onpong = lambda self, client, payload: None
 
-    def serve(self, client: ListenerClient) -> None:
+    def serve(self, sock: Any, address: Any) -> None:
+        client = OwnedConnection(sock)
+        client.owner = self
         self.attend(client)
 
 
@@ -128,7 +154,7 @@ class Client(Habits):
 
     def _run(self, port: int, path: str) -> None:
         url = f"ws://127.0.0.1:{port}{path}"
-        client = wspy.connect(url, factory=ListenerClient, **self.options)
+        client = wspy.connect(url, factory=OwnedConnection, **self.options)
         client.owner = self
         self.attend(client)
 

@@ -37,6 +37,7 @@ class Case:
     :ivar ends: what the peer does after its last byte: nothing, ``eof`` or ``reset``.
     :ivar holds: whether the peer keeps TCP open until the side under test has ended.
     :ivar late: whether nothing ends the connection but the time.
+    :ivar messages: whether the rule is about messages, though a file of frames obeys it.
     :ivar drivers: those that know the rule, all if empty; the core is always asked.
     """
 
@@ -49,6 +50,7 @@ class Case:
     holds: bool = field(default=False, kw_only=True)
     late: bool = field(default=False, kw_only=True)
     drivers: tuple[str, ...] = field(default=(), kw_only=True)
+    messages: bool = field(default=False, kw_only=True)
     number: int = field(default=0, kw_only=True)
 
     kind: ClassVar[str]

@@ -435,6 +435,7 @@ CASES: list[Case] = [
                 more(Deflater()(b"x" * 600), rsv=RSV1),
             ),
             (Failed(1009, "max_message"),),
+            messages=True,
             options=FRAMES_SMALL,
         ),
         Frames(

@@ -10,7 +10,6 @@ import threading
 import time
 from typing import Any
 
-import wspy
 from wspy.protocol.role import Role
 
 from .case import Case
@@ -266,27 +265,3 @@ def _ends_with_close(data: bytes) -> bool:
         if opcode == 8 and at <= len(data):
             return True
     return False
-
-
-class RecordedConnection(wspy.Connection):
-    """A client's connection that a record hears of."""
-
-    record: Record
-
-    def onopen(self) -> None:
-        self.record.onopen(self)
-
-    def onmessage(self, message: wspy.Message) -> None:
-        self.record.onmessage(message)
-
-    def onping(self, payload: bytes) -> None:
-        self.record.onping(payload)
-
-    def onpong(self, payload: bytes) -> None:
-        self.record.onpong(payload)
-
-    def onerror(self, error: Exception) -> None:
-        self.record.onerror(error)
-
-    def onclose(self, code: int, reason: str) -> None:
-        self.record.onclose(code, reason)

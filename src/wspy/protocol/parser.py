@@ -14,7 +14,7 @@ from .role import Role
 class FrameParser:
     """Cuts received bytes into frames and refuses what no rule allows.
 
-    Memory grows with what arrived, never with what a header announced.
+    Memory grows with what arrived, never with what a header announced (RFC 6455 §10.4).
 
     :param role: this end's role.
     :param rsv_first: RSV bits that extensions claimed for the first frame of
