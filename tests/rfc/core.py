@@ -102,7 +102,9 @@ def _serve(case: Case, head: bytes, options: ServerOptions, cut: Cut) -> Outcome
     data = head + case.stream(Role.SERVER)
     parsed = split_head(head)
     outcome.request = parsed[0] if parsed else None
-    handshake = ServerHandshake(options, clock=time.monotonic, refuse=case.options.refuse)
+    handshake = ServerHandshake(
+        options, clock=time.monotonic, wall_clock=time.time, refuse=case.options.refuse
+    )
     chunks = cut(data)
     for chunk in chunks:
         handshake.receive_data(chunk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from wspy.drivers.options import split_options
@@ -76,13 +77,14 @@ def _open(case: Case, role: Role, clock: Clock) -> tuple[Link, Outcome]:
     options = split_options(dict(case.options.options))
     if role is Role.SERVER:
         ours = options.for_server()
-        link = Link(ServerHandshake(ours, clock=lambda: clock.now), ours.limits, clock.now)
+        opening = ServerHandshake(ours, clock=lambda: clock.now, wall_clock=time.time)
+        link = Link(opening, ours.limits, clock.now)
         link.receive((case.heads() or [new_request(case.options.offer)])[-1], clock.now)
         outcome.request = (split_head(new_request()) or (None,))[0]
     else:
         theirs = options.for_client()
-        opening = ClientHandshake(parse_uri("ws://server.example/chat"), theirs)
-        link = Link(opening, theirs.limits, clock.now)
+        asking = ClientHandshake(parse_uri("ws://server.example/chat"), theirs)
+        link = Link(asking, theirs.limits, clock.now)
         request = split_head(written(link, clock))
         assert request is not None
         outcome.requests.append(request[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import wspy
 from tests.handshake.helpers import KEY, request
 
@@ -10,9 +12,18 @@ from .openings import Request
 from .profiles import define
 
 
+_DATE = re.compile(r"^[MTWFS][a-z]{2}, [0-3]\d [JFMASOND][a-z]{2} 20\d\d \d\d:\d\d:\d\d GMT$")
+
+
 def _answer(asked: wspy.Request) -> wspy.Response | None:
     if asked.path == "/health":
         return wspy.Response(200, "well", [("X-Kind", "health")])
+    if asked.path == "/dated":
+        return wspy.Response(200, "old", [("Date", "Sun, 06 Nov 1994 08:49:37 GMT")])
+    if asked.path == "/none":
+        return wspy.Response(204)
+    if asked.path == "/split":
+        return wspy.Response(200, "", [("X-Name", asked.params["name"][0])])
     if asked.path == "/broken":
         raise RuntimeError("a bug of the user's")
     return None
@@ -156,6 +167,37 @@ CASES: list[Case] = [
         ),
     ),
     *section(
+        "RFC 9110 §5.5",
+        "handshake/http.py",
+        Request(
+            "no line can be put into an answer: 500",
+            request(start="GET /split?name=a%0D%0ASet-Cookie:%20b=c HTTP/1.1"),
+            500,
+            {"X-Name": None, "Set-Cookie": None},
+            options=HTTP,
+        ),
+    ),
+    *section(
+        "RFC 9110 §6.6.1",
+        "handshake/http.py",
+        Request("a refusal says when", request(start="PUT / HTTP/1.1"), 405, {"Date": _DATE}),
+        Request(
+            "so does an answer of the user's",
+            request(start="GET /health HTTP/1.1"),
+            200,
+            {"Date": _DATE},
+            options=HTTP,
+        ),
+        Request(
+            "unless it says so itself",
+            request(start="GET /dated HTTP/1.1"),
+            200,
+            {"Date": "Sun, 06 Nov 1994 08:49:37 GMT"},
+            options=HTTP,
+        ),
+        Request("a 101 needs none", request(), 101, {"Date": None}),
+    ),
+    *section(
         "RFC 9110 §7.8",
         "handshake/server.py",
         Request("Upgrade in HTTP/1.0 is ignored", request(start="GET / HTTP/1.0"), 505),
@@ -164,6 +206,17 @@ CASES: list[Case] = [
             request(Upgrade=None),
             426,
             {"Upgrade": "websocket", "Connection": "close, Upgrade"},
+        ),
+    ),
+    *section(
+        "RFC 9110 §8.6",
+        "handshake/http.py",
+        Request(
+            "204 has neither a body nor its length",
+            request(start="GET /none HTTP/1.1"),
+            204,
+            {"Content-Length": None, "Content-Type": None},
+            options=HTTP,
         ),
     ),
     *section(

@@ -88,6 +88,12 @@ class Request(Case):
         head = outcome.head
         # RFC 9112 §9.6
         assert "close" in (head.get("Connection") or "").lower()
+        # RFC 9110 §6.6.1
+        assert len(head.all("Date")) == 1
+        if self.status == 204:
+            # RFC 9110 §8.6
+            assert (outcome.sent, head.get("Content-Length")) == (b"", None)
+            return
         assert (head.get("Content-Type") or "").startswith("text/plain")
         assert head.get("Content-Length") == str(len(outcome.sent)) or outcome.is_head
         assert len(outcome.sent) < 300

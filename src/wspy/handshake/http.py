@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Union
 from urllib.parse import parse_qs
@@ -222,12 +223,16 @@ class Response:
         """The body as text, for reading and logging; bad UTF-8 is replaced."""
         return self.body.decode("utf-8", "replace")
 
-    def encode(self, *, body: bool = True) -> bytes:
+    def encode(self, *, body: bool = True, now: float | None = None) -> bytes:
         """Return the response's bytes, with the headers that its body and end demand.
 
         :param body: False leaves the body out, as an answer to HEAD does.
+        :param now: seconds since 1970 for the Date header; None if nobody knows.
         """
         headers = Headers(self.headers)
+        # RFC 9110 §6.6.1: a server with a clock says when it answered, one without says nothing
+        if now is not None and self.status >= 200:
+            _add_missing(headers, "Date", formatdate(now, usegmt=True))
         # RFC 9110 §8.6, §15.3.5, §15.4.5: these have neither a body nor its length
         bodiless = self.status < 200 or self.status in (204, 304)
         if not bodiless:

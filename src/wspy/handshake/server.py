@@ -104,6 +104,8 @@ class ServerHandshake:
     because a plain HTTP request was answered.
 
     :param clock: returns seconds; for the nonces of Digest authentication.
+    :param wall_clock: returns seconds since 1970, for the Date of refusals and plain answers;
+        None if there is no such clock.
     :param refuse: a response to give to any request, for example 503.
     :ivar request: the request, once it was read.
     :ivar response: the answer, once it is known.
@@ -119,6 +121,7 @@ class ServerHandshake:
         secure: bool = False,
         tls: Any = None,
         clock: Callable[[], float],
+        wall_clock: Callable[[], float] | None = None,
         refuse: Response | None = None,
     ) -> None:
         self.accepted: Accepted | None = None
@@ -129,6 +132,7 @@ class ServerHandshake:
         self._options = options
         self._peer, self._secure, self._tls = peer, secure, tls
         self._clock = clock
+        self._wall_clock = wall_clock
         self._refuse = refuse
         self._reader = HeadReader(options.limits, HeadKind.REQUEST)
         self._heard = False
@@ -200,7 +204,9 @@ class ServerHandshake:
     def _send(self, response: Response) -> None:
         self.response = response
         # RFC 9110 §9.3.2
-        self._out += response.encode(body=self.request is None or self.request.method != "HEAD")
+        body = self.request is None or self.request.method != "HEAD"
+        now = None if self._wall_clock is None else self._wall_clock()
+        self._out += response.encode(body=body, now=now)
 
     def _read_request(self, head: Head) -> Request:
         request = parse_request(head)
