@@ -402,10 +402,10 @@ def test_frames() -> None:
     link = open_link(messages=False)
     assert link.session is None
     link.receive(pack(9, b"a") + pack(1, "b")[:4], 0)
-    frame = link.next_frame()
+    frame = link.next_frame(0.0)
     assert frame is not None
     assert frame.payload == b"a"
-    assert link.next_frame() is None
+    assert link.next_frame(0.0) is None
     assert link.deadline() is None
     link.fail(ValueError("nothing to fail"), 0, code=1011)
     link.receive_eof(0)
@@ -415,8 +415,26 @@ def test_frames() -> None:
     assert isinstance(failure.error, wspy.SocketClosed)
 
 
+def test_a_frame_that_breaks_a_rule_ends_the_connection() -> None:
+    # RFC 6455 §7.1.7
+    link = open_link(messages=False)
+    link.receive(pack(3) + pack(1, "x"), 1.0)
+    with pytest.raises(wspy.ProtocolError):
+        link.next_frame(1.0)
+    assert link.half_close
+    told = written(link, 1.0)
+    assert told[0] == 0x88
+    assert told[2:4] == b"\x03\xea"
+    assert link.next_frame(2.0) is None
+    assert written(link, 2.0) == b""
+    assert link.closed_error().cause == "protocol"
+    assert link.deadline() == 1.0 + NOTHING.close_timeout
+    link.receive_eof(3.0)
+    assert link.phase is Phase.FINISHED
+
+
 def test_no_frames_before_the_handshake() -> None:
-    assert server_link().next_frame() is None
+    assert server_link().next_frame(0.0) is None
 
 
 class Records:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from ..errors import HandshakeError, SocketClosed, SSLError, WebSocketError
+from ..errors import HandshakeError, ProtocolError, SocketClosed, SSLError, WebSocketError
 from ..handshake.accepted import Accepted
 from ..handshake.client import ClientHandshake
 from ..handshake.server import ServerHandshake
 from ..protocol.events import Pong
-from ..protocol.frame import Frame
+from ..protocol.frame import Frame, close_frame
 from ..protocol.limits import Limits
 from ..protocol.message import Message
 from ..protocol.outbox import Outbox
@@ -148,12 +148,21 @@ class Link:
             self.watch.arrives(session.is_receiving, now)
         return event
 
-    def next_frame(self) -> Frame | None:
+    def next_frame(self, now: float) -> Frame | None:
         """Return the next frame, in place of :meth:`next_event`.
 
-        :raises ProtocolError: if the peer broke a rule.
+        :raises ProtocolError: if the peer broke a rule; what tells it so is queued.
         """
-        return self.frames.next_frame() if self.frames is not None else None
+        if self.frames is None or self.phase is not Phase.OPEN:
+            return None
+        try:
+            return self.frames.next_frame()
+        except ProtocolError as error:
+            # RFC 6455 §7.1.7
+            self.error = error
+            self.frames.send_frame(close_frame(error.code, str(error)))
+            self._end(now, half_close=True)
+            raise
 
     def start_session(self) -> Session:
         """Go from frames to messages, with the bytes that have arrived so far."""
@@ -355,7 +364,8 @@ class Link:
     def closed_error(self) -> SocketClosed:
         """Return the exception that tells how the connection ended."""
         if self.session is None:
-            return SocketClosed("lost", detail=str(self.error or ""))
+            cause = "protocol" if isinstance(self.error, ProtocolError) else "lost"
+            return SocketClosed(cause, detail=str(self.error or ""))
         error = self.session.closed_error()
         error.unsent = self.unsent()
         return error
