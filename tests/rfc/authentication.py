@@ -172,6 +172,11 @@ CASES: list[Case] = [
             options=FIRST,
         ),
         gives_up(
+            "another origin is not answered either",
+            plain(302, Location="ws://{other}/new"),
+            challenge('Basic realm="x"'),
+        ),
+        gives_up(
             "what was sent unasked is not sent again", challenge('Basic realm="x"'), options=FIRST
         ),
     ),

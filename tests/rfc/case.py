@@ -137,12 +137,14 @@ class Frames(Case):
 
     :ivar pieces: what the peer sends.
     :ivar expect: what must be reported; without an end the connection must stay open.
+    :ivar unread: whether the core's peer reads nothing before it has sent all.
     :ivar broken: the section that an error of code 1002 names, if it is not that of the case.
     """
 
     pieces: Pieces = ()
     expect: tuple[Event, ...] = ()
     broken: str = field(default="", kw_only=True)
+    unread: bool = field(default=False, kw_only=True)
 
     kind = "frames"
 

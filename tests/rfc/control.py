@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import wspy
 
 from .case import CLIENT, Case, Frames, Sends, section
@@ -29,9 +32,12 @@ def _long_reason(frames: list[Sent]) -> None:
     assert [frame.payload for frame in frames] == [b"\x03\xe8" + b"y" * 123]
 
 
-def _close_and_send(connection: object) -> None:
-    connection.close(1001, "bye")  # type: ignore[attr-defined]
-    connection.send("late")  # type: ignore[attr-defined]
+def _close_and(action: Callable[[Any], object]) -> Callable[[Any], None]:
+    def act(connection: Any) -> None:
+        connection.close(1001, "bye")
+        action(connection)
+
+    return act
 
 
 def _close_twice(connection: object) -> None:
@@ -77,6 +83,12 @@ CASES: list[Case] = [
             "of ten pings in one read the last one is answered",
             tuple(ping(b"%d" % number) for number in range(10)),
             tuple(Ping(b"%d" % number) for number in range(10)),
+        ),
+        Frames(
+            "while no pong can be written, the newest one waits alone",
+            tuple(ping(b"%d" % number) for number in range(10)),
+            tuple(Ping(b"%d" % number) for number in range(10)),
+            unread=True,
         ),
         Frames(
             "a ping before a close frame is answered before it",
@@ -134,11 +146,19 @@ CASES: list[Case] = [
         ),
         Sends("a close frame without a code", action=lambda c: c.close(None), frames=(close(),)),
         Sends("the code 1000 by default", action=lambda c: c.close(), frames=(close(1000),)),
-        Sends(
-            "nothing is sent after a close frame",
-            action=_close_and_send,
-            frames=(close(1001, b"bye"),),
-            raises=wspy.SocketClosed,
+        *(
+            Sends(
+                f"{what} is not sent after a close frame",
+                action=_close_and(action),
+                frames=(close(1001, b"bye"),),
+                raises=wspy.SocketClosed,
+            )
+            for what, action in (
+                ("a message", lambda c: c.send("late")),
+                ("a message in fragments", lambda c: c.send_fragments(["a", "b"])),
+                ("a ping", lambda c: c.send_ping(b"late")),
+                ("a pong", lambda c: c.send_pong(b"late")),
+            )
         ),
         Sends("only one close frame is sent", action=_close_twice, frames=(close(1001, b"bye"),)),
         Sends(

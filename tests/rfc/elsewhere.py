@@ -88,6 +88,27 @@ ELSEWHERE = [
         "protocol/test_masking.py::test_keys_come_from_the_system",
     ),
     Elsewhere(
+        "RFC 6455 §5.4",
+        "protocol/fragmentation.py",
+        "messages that are sent do not mix",
+        "raises InvalidState",
+        "protocol/test_session_sending.py::test_messages_are_not_interleaved",
+    ),
+    Elsewhere(
+        "RFC 6455 §5.4",
+        "protocol/frame.py",
+        "a control frame is not sent in fragments",
+        "raises TypeError",
+        "protocol/test_frame.py::test_control_frames",
+    ),
+    Elsewhere(
+        "RFC 6455 §5.6",
+        "protocol/fragmentation.py",
+        "a message has an opcode of messages",
+        "raises ValueError",
+        "protocol/test_session_sending.py::test_opcodes_that_are_not_of_messages",
+    ),
+    Elsewhere(
         "RFC 6455 §5.8",
         "protocol/fragmentation.py",
         "an extension may define opcodes",

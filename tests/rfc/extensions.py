@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .case import Case, Frames, Sends, section
 from .events import Failed, Message, Ping
-from .negotiation import EIGHT, FORGETS, FRAMES, FRAMES_SMALL, NARROW, PLAIN, SMALL, THRESHOLD
+from .negotiation import EIGHT, FORGETS, NARROW, PLAIN, THRESHOLD
 from .wire import (
     RSV1,
     RSV2,
@@ -69,7 +69,7 @@ def _send_all(*messages: str) -> object:
 
 _HELLO = deflated(b"Hello")
 _LONG = bytes(str(list(range(300))), "ascii")
-_TWO, _HALVES = Deflater(), Deflater()
+_TWO = Deflater()
 _FIRST, _SECOND = _TWO(b"Hello, Hello"), _TWO(b"Hello, Hello")
 
 CASES: list[Case] = [
@@ -346,104 +346,6 @@ CASES: list[Case] = [
             (text(bytes.fromhex("f348cdc9c9070000"), rsv=RSV1), squeezed(b"next")),
             (Message("Hello"), Message("next")),
             options=PLAIN,
-        ),
-    ),
-    *section(
-        "RFC 6455 §10.4",
-        "extensions/deflate.py",
-        Frames(
-            "the limit holds for what is inflated",
-            (squeezed(b"x" * 1000),),
-            (Message("x" * 1000),),
-            options=SMALL,
-        ),
-        Frames(
-            "one byte more fails",
-            (squeezed(b"x" * 1001),),
-            (Failed(1009, "max_message"),),
-            options=SMALL,
-        ),
-        Frames(
-            "a bomb fails",
-            (squeezed(b"x" * 100_000),),
-            (Failed(1009, "max_message"),),
-            options=SMALL,
-        ),
-        Frames(
-            "fragments count together",
-            (
-                text(_HALVES(b"x" * 600) + b"\x00\x00\xff\xff", rsv=RSV1, fin=False),
-                more(_HALVES(b"x" * 600)),
-            ),
-            (Failed(1009, "max_message"),),
-            options=SMALL,
-        ),
-        Frames(
-            "each message counts for itself",
-            (squeezed(b"x" * 900), text("y" * 900)),
-            (Message("x" * 900), Message("y" * 900)),
-            options=SMALL,
-        ),
-        Frames(
-            "the limit holds for what arrives, too",
-            (text(rsv=RSV1, announced=2000),),
-            (Failed(1009, "max_message"),),
-            options=SMALL,
-        ),
-    ),
-    *section(
-        "RFC 7692 §7.2",
-        "extensions/deflate_frame.py",
-        Frames(
-            "RSV1 marks a compressed frame",
-            (squeezed(b"Hello"),),
-            (Message("Hello"),),
-            options=FRAMES,
-        ),
-        Frames(
-            "each fragment may be compressed or not",
-            (
-                text(_HELLO, rsv=RSV1, fin=False),
-                more(b", "),
-            ),
-            (Message("Hello, "),),
-            options=FRAMES,
-        ),
-        Frames(
-            "RSV1 on a continuation is right here",
-            (text("Hello", fin=False), more(_HELLO, rsv=RSV1)),
-            (Message("HelloHello"),),
-            options=FRAMES,
-        ),
-        Frames(
-            "RSV1 on a ping fails",
-            (ping(b"a", rsv=RSV1),),
-            (Failed(),),
-            options=FRAMES,
-            broken="RFC 6455 §5.2",
-        ),
-        Frames(
-            "the limit holds for what is inflated",
-            (squeezed(b"x" * 1001),),
-            (Failed(1009, "max_message"),),
-            options=FRAMES_SMALL,
-        ),
-        Frames(
-            "fragments count together",
-            (
-                text(deflated(b"x" * 600), rsv=RSV1, fin=False),
-                more(Deflater()(b"x" * 600), rsv=RSV1),
-            ),
-            (Failed(1009, "max_message"),),
-            messages=True,
-            options=FRAMES_SMALL,
-        ),
-        Frames(
-            "what is no DEFLATE fails",
-            (text(b"\xff\xff\xff", rsv=RSV1),),
-            (Failed(1007),),
-            options=FRAMES,
-            broken="RFC 7692 §7.2.2",
         ),
     ),
 ]

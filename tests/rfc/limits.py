@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 from .case import Case, Frames, Pieces, section
 from .events import Closed, Failed, Message, Ping
+from .extensions import squeezed
+from .negotiation import SMALL as DEFLATED
 from .profiles import define
-from .wire import binary, close, more, ping, text
+from .wire import RSV1, Deflater, binary, close, deflated, more, ping, text
 
 SMALL = define("small messages", max_message=1000)
 FEW = define("few fragments", max_fragments=4)
@@ -20,6 +24,9 @@ def _parts(count: int, size: int) -> Pieces:
     middle = [more(b"x" * size, fin=False)] * (count - 2)
     return (binary(b"x" * size, fin=False), *middle, more(b"x" * size))
 
+
+_HALVES = Deflater()
+_NOISE = random.Random(1).randbytes(1000)
 
 CASES: list[Case] = [
     *section(
@@ -102,6 +109,55 @@ CASES: list[Case] = [
             (binary(b"x", fin=False), *[ping(b"p")] * 6, more(b"y")),
             (*[Ping(b"p")] * 6, Message(b"xy")),
             options=FEW,
+        ),
+    ),
+    *section(
+        "RFC 6455 §10.4",
+        "extensions/deflate.py",
+        Frames(
+            "the limit holds for what is inflated",
+            (squeezed(b"x" * 1000),),
+            (Message("x" * 1000),),
+            options=DEFLATED,
+        ),
+        Frames(
+            "one byte more fails",
+            (squeezed(b"x" * 1001),),
+            (Failed(1009, "max_message"),),
+            options=DEFLATED,
+        ),
+        Frames(
+            "a bomb fails",
+            (squeezed(b"x" * 100_000),),
+            (Failed(1009, "max_message"),),
+            options=DEFLATED,
+        ),
+        Frames(
+            "fragments count together",
+            (
+                text(_HALVES(b"x" * 600) + b"\x00\x00\xff\xff", rsv=RSV1, fin=False),
+                more(_HALVES(b"x" * 600)),
+            ),
+            (Failed(1009, "max_message"),),
+            options=DEFLATED,
+        ),
+        Frames(
+            "each message counts for itself",
+            (squeezed(b"x" * 900), text("y" * 900)),
+            (Message("x" * 900), Message("y" * 900)),
+            options=DEFLATED,
+        ),
+        Frames(
+            "what cannot be compressed may be longer on its way",
+            (binary(deflated(_NOISE), rsv=RSV1),),
+            (Message(_NOISE),),
+            options=DEFLATED,
+        ),
+        Frames(
+            "the limit holds for what arrives, too",
+            (text(rsv=RSV1, announced=2000),),
+            (Failed(1009, "max_message"),),
+            options=DEFLATED,
         ),
     ),
 ]

@@ -11,7 +11,6 @@ from .case import Case, section
 from .openings import Request
 from .profiles import define
 
-
 _DATE = re.compile(r"^[MTWFS][a-z]{2}, [0-3]\d [JFMASOND][a-z]{2} 20\d\d \d\d:\d\d:\d\d GMT$")
 
 
@@ -30,15 +29,6 @@ def _answer(asked: wspy.Request) -> wspy.Response | None:
 
 
 HTTP = define("onrequest", onrequest=_answer)
-FULL = define(
-    "full",
-    max_connections=0,
-    refuse=wspy.Response(503, "the server is full\n", [("Retry-After", "5")]),
-)
-HEADS = define("small heads", max_head_line=1024, max_headers=20, max_head=4096)
-
-# a request line of 8192 bytes, the default limit
-_FITS = "x" * (8192 - len("GET / HTTP/1.1"))
 
 
 def _line(old: str, new: str) -> bytes:
@@ -259,54 +249,6 @@ CASES: list[Case] = [
             request(start="GET /broken HTTP/1.1", Host=None),
             400,
             options=HTTP,
-        ),
-    ),
-    *section(
-        "RFC 9110 §15.6.4",
-        "handshake/server.py",
-        Request(
-            "over the limit of connections: 503",
-            request(),
-            503,
-            {"Retry-After": "5"},
-            options=FULL,
-            drivers=("Server", "AsyncServer"),
-        ),
-    ),
-    *section(
-        "RFC 9110 §15.5.15",
-        "handshake/reading.py",
-        Request("a request line of 8 KiB", request(start=f"GET /{_FITS} HTTP/1.1")),
-        Request("one byte more: 414", request(start=f"GET /{_FITS}x HTTP/1.1"), 414),
-        Request("it need not end for that: 414", b"GET /" + b"x" * 8192, 414),
-        Request(
-            "the limit can be another",
-            request(start=f"GET /{'x' * 1024} HTTP/1.1"),
-            414,
-            options=HEADS,
-        ),
-    ),
-    *section(
-        "RFC 6585 §5",
-        "handshake/reading.py",
-        Request("100 headers", request({f"X-{n}": "v" for n in range(95)})),
-        Request("101 headers: 431", request({f"X-{n}": "v" for n in range(96)}), 431),
-        Request("a header line over 8 KiB: 431", request({"X-Long": "x" * 8192}), 431),
-        Request("it need not end for that: 431", request()[:-2] + b"X: " + b"x" * 8192, 431),
-        Request("a head of 31 KiB", request({f"X-{n}": "x" * 7900 for n in range(4)})),
-        Request("a head over 32 KiB: 431", request({f"X-{n}": "x" * 8180 for n in range(4)}), 431),
-        Request("a name that never ends: 431", request()[:-2] + b"x" * 8193, 431),
-        Request(
-            "fewer headers by argument: 431",
-            request({f"X-{n}": "v" for n in range(16)}),
-            431,
-            options=HEADS,
-        ),
-        Request(
-            "smaller heads by argument: 431",
-            request({f"X-{n}": "x" * 1000 for n in range(4)}),
-            431,
-            options=HEADS,
         ),
     ),
     *section(

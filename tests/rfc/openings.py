@@ -122,6 +122,7 @@ class Answer(Case):
     :ivar error: a pattern that the HandshakeError must match.
     :ivar status: that of the error's response; None if it has none.
     :ivar body: that response's body.
+    :ivar fields: what its head must hold.
     :ivar asks: what the head of the last request must hold.
     :ivar check_requests: looks at all requests.
     :ivar subprotocol: what must be agreed upon.
@@ -145,6 +146,7 @@ class Answer(Case):
     target: str = "/chat"
     user: str = ""
     secure: bool = False
+    fields: Fields = field(default_factory=dict)
     roles: tuple[Role, ...] = field(default=(CLIENT,), kw_only=True)
 
     kind = "answer"
@@ -182,6 +184,8 @@ class Answer(Case):
         assert (response and response.status) == self.status
         if self.body is not None:
             assert response.body == self.body
+        if self.fields:
+            check_fields(response.headers.items(), self.fields)
 
     def shown(self) -> str:
         if self.opens:

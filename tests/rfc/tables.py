@@ -12,6 +12,7 @@ from . import (
     authentication,
     control,
     deadlines,
+    deflate_frame,
     digest,
     extensions,
     fragmentation,
@@ -20,7 +21,9 @@ from . import (
     negotiation,
     opening_client,
     opening_http,
+    opening_limits,
     opening_server,
+    redirects,
     text,
 )
 from .case import Case
@@ -28,7 +31,9 @@ from .case import Case
 TABLES = (
     opening_client,
     opening_http,
+    opening_limits,
     opening_server,
+    redirects,
     framing,
     fragmentation,
     control,
@@ -36,6 +41,7 @@ TABLES = (
     text,
     negotiation,
     extensions,
+    deflate_frame,
     authentication,
     digest,
     limits,
