@@ -200,6 +200,8 @@ class Sends(Case):
 
     @property
     def events(self) -> tuple[Event, ...]:
+        if self.expect and is_end(self.expect[-1]):
+            return self.expect
         return (*self.expect, Closed(1000) if self.answers else Lost())
 
     def heads(self) -> list[bytes]:

@@ -233,6 +233,20 @@ CASES: list[Case] = [
             expect=(Message("under way"),),
         ),
         Sends(
+            "a rule broken after our close frame is told to nobody",
+            action=lambda c: c.close(1001, "me too"),
+            frames=(close(1001, b"me too"),),
+            pieces=(Piece(3),),
+            expect=(Failed(),),
+        ),
+        Sends(
+            "nor is bad text",
+            action=lambda c: c.close(1001, "me too"),
+            frames=(close(1001, b"me too"),),
+            pieces=(text(b"\xff"),),
+            expect=(Failed(1007),),
+        ),
+        Sends(
             "what was sent before goes out first",
             action=lambda c: (c.send("last"), c.close(1000)),
             frames=(text("last"), close(1000)),
