@@ -20,6 +20,7 @@ _OF_FRAMES = {
     "protocol/parser.py",
     "protocol/frame.py",
     "protocol/masking.py",
+    "protocol/limits.py",
     "extensions/deflate_frame.py",
 }
 

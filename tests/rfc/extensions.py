@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .case import Case, Frames, Sends, section
+from .case import CLIENT, SERVER, Case, Frames, Sends, section
 from .events import Failed, Message, Ping
-from .negotiation import EIGHT, FORGETS, NARROW, PLAIN, THRESHOLD
+from .negotiation import EIGHT, FORGETS, NARROW, ONE_SIDED, PLAIN, THRESHOLD
 from .wire import (
     RSV1,
     RSV2,
@@ -41,6 +41,12 @@ def inflates(*wanted: bytes, takeover: bool = True, window: int = 15) -> object:
 
     check.__doc__ = "compressed"
     return check
+
+
+def _shorter(frames: list[Sent]) -> None:
+    """the second message is shorter, for it refers to the first"""
+    inflates(b"Hello, Hello", b"Hello, Hello")(frames)  # type: ignore[operator]
+    assert len(frames[1].payload) < len(frames[0].payload)
 
 
 def _fragments(frames: list[Sent]) -> None:
@@ -159,6 +165,20 @@ CASES: list[Case] = [
             action=_send_all("Hello, Hello", "Hello, Hello"),
             frames=inflates(b"Hello, Hello", b"Hello, Hello", takeover=False),
             options=FORGETS,
+        ),
+        Sends(
+            "where only the server forgets, it does",
+            action=_send_all("Hello, Hello", "Hello, Hello"),
+            frames=inflates(b"Hello, Hello", b"Hello, Hello", takeover=False),
+            options=ONE_SIDED,
+            roles=(SERVER,),
+        ),
+        Sends(
+            "and a client does not",
+            action=_send_all("Hello, Hello", "Hello, Hello"),
+            frames=_shorter,
+            options=ONE_SIDED,
+            roles=(CLIENT,),
         ),
         Sends(
             "a window of 9 bits is kept to",
@@ -286,66 +306,31 @@ CASES: list[Case] = [
             options=PLAIN,
         ),
         Frames(
+            "and a context that goes on after it",
+            (text(_FIRST, rsv=RSV1, fin=False), more(), text(_SECOND, rsv=RSV1)),
+            (Message("Hello, Hello"), Message("Hello, Hello")),
+            options=PLAIN,
+        ),
+        Frames(
+            "where only the server forgets, a client's context goes on",
+            (text(_FIRST, rsv=RSV1), text(_SECOND, rsv=RSV1)),
+            (Message("Hello, Hello"), Message("Hello, Hello")),
+            options=ONE_SIDED,
+            roles=(SERVER,),
+        ),
+        Frames(
+            "and a server's does not",
+            (text(_FIRST, rsv=RSV1), text(_SECOND, rsv=RSV1)),
+            (Message("Hello, Hello"), Failed(1007)),
+            options=ONE_SIDED,
+            broken="RFC 7692 §7.2.2",
+            roles=(CLIENT,),
+        ),
+        Frames(
             "a window of 9 bits",
             (text(Deflater(9)(_LONG), rsv=RSV1),),
             (Message(_LONG.decode()),),
             options=NARROW,
-        ),
-    ),
-    *section(
-        "RFC 7692 §7.2.3",
-        "extensions/deflate.py",
-        Frames(
-            "the example: Hello",
-            (text(bytes.fromhex("f248cdc9c90700"), rsv=RSV1),),
-            (Message("Hello"),),
-            options=PLAIN,
-        ),
-        Frames(
-            "the example: two fragments",
-            (text(bytes.fromhex("f248cd"), rsv=RSV1, fin=False), more(bytes.fromhex("c9c90700"))),
-            (Message("Hello"),),
-            options=PLAIN,
-        ),
-        Frames(
-            "the example: a shared window",
-            (
-                text(bytes.fromhex("f248cdc9c90700"), rsv=RSV1),
-                text(bytes.fromhex("f200110000"), rsv=RSV1),
-            ),
-            (Message("Hello"), Message("Hello")),
-            options=PLAIN,
-        ),
-        Frames(
-            "the example: a stored block",
-            (text(bytes.fromhex("000500faff48656c6c6f00"), rsv=RSV1),),
-            (Message("Hello"),),
-            options=PLAIN,
-        ),
-        Frames(
-            "the example: a block with BFINAL set",
-            (text(bytes.fromhex("f348cdc9c9070000"), rsv=RSV1),),
-            (Message("Hello"),),
-            options=PLAIN,
-        ),
-        Frames(
-            "the example: two blocks",
-            (text(bytes.fromhex("f248050000 00ffffcac9c90700".replace(" ", "")), rsv=RSV1),),
-            (Message("Hello"),),
-            options=PLAIN,
-        ),
-        Frames(
-            "the example: an empty message as one byte",
-            (text(b"\x00", rsv=RSV1),),
-            (Message(""),),
-            options=PLAIN,
-        ),
-        Frames("an empty payload", (text(b"", rsv=RSV1),), (Message(""),), options=PLAIN),
-        Frames(
-            "a message after one with BFINAL set",
-            (text(bytes.fromhex("f348cdc9c9070000"), rsv=RSV1), squeezed(b"next")),
-            (Message("Hello"), Message("next")),
-            options=PLAIN,
         ),
     ),
 ]

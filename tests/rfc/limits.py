@@ -44,24 +44,31 @@ CASES: list[Case] = [
         Frames("and one byte more fails there", (binary(b"x" * 1001),), BIG, options=SMALL),
         Frames("text counts in bytes", (text("\u20ac" * 334),), BIG, options=SMALL),
         Frames(
-            "fragments count together", (*_parts(2, 500),), (Message(b"x" * 1000),), options=SMALL
+            "fragments count together",
+            (*_parts(2, 500),),
+            (Message(b"x" * 1000),),
+            messages=True,
+            options=SMALL,
         ),
         Frames(
             "and fail together",
             (binary(b"x" * 500, fin=False), more(b"x" * 501)),
             BIG,
+            messages=True,
             options=SMALL,
         ),
         Frames(
             "at the header of the fragment that is too much",
             (binary(b"x" * 999, fin=False), more(announced=2)),
             BIG,
+            messages=True,
             options=SMALL,
         ),
         Frames(
             "a fragment's 64-bit length overflows no sum",
             (binary(b"x", fin=False), more(announced=(1 << 63) - 1)),
             BIG,
+            messages=True,
             options=SMALL,
         ),
         Frames(

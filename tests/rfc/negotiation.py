@@ -25,6 +25,11 @@ FORGETS = define(
         ),
     ),
 )
+ONE_SIDED = define(
+    "deflate, the server forgets",
+    f"{NAME}; server_no_context_takeover",
+    extensions=(Deflate(server_no_context_takeover=True, compression_threshold=0),),
+)
 NARROW = define(
     "deflate with a window of 9 bits",
     f"{NAME}; server_max_window_bits=9; client_max_window_bits=9",
@@ -162,6 +167,10 @@ CASES: list[Case] = [
             "that for the client itself need not be",
             f"{NAME}; server_no_context_takeover",
             options=FORGETS,
+            asks={
+                _EXTENSIONS: f"{NAME}; server_no_context_takeover; client_no_context_takeover; "
+                "client_max_window_bits"
+            },
         ),
     ),
     *section(
@@ -191,7 +200,10 @@ CASES: list[Case] = [
             options=NARROW,
         ),
         taken(
-            "a smaller window than asked for", f"{NAME}; server_max_window_bits=8", options=NARROW
+            "a smaller window than asked for",
+            f"{NAME}; server_max_window_bits=8",
+            options=NARROW,
+            asks={_EXTENSIONS: f"{NAME}; server_max_window_bits=9; client_max_window_bits=9"},
         ),
         fails(
             "a larger window than asked for fails",

@@ -302,6 +302,28 @@ CASES: list[Case] = [
             body=b"x" * 10,
             options=SMALL,
         ),
+        refused("a body ends with its length", plain(400, b"abc") + b"d", "400", 400, body=b"abc"),
+        refused(
+            "another coding than chunked ends with TCP",
+            plain(400, b"abc", Transfer_Encoding="gzip"),
+            "400",
+            400,
+            body=b"abc",
+        ),
+        refused(
+            "what is no chunk ends a body in chunks",
+            plain(400, b"3\r\nabc\r\nx\r\nd", Transfer_Encoding="chunked"),
+            "400",
+            400,
+            body=b"abc",
+        ),
+        refused(
+            "what a server says cannot command a terminal",
+            plain(400, b"a\x1b[31mb\r\nc\x00d"),
+            "a .31mb c d",
+            400,
+        ),
+        refused("204 has no body, whatever it says", plain(204, b"abc"), "204", 204, body=b""),
         refused(
             "204 has no body",
             plain(204).replace(b"Content-Length: 0\r\n", b""),
@@ -313,6 +335,7 @@ CASES: list[Case] = [
         Answer(
             "also one with headers", (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(),)
         ),
+        Answer("ten of them are", (b"HTTP/1.1 102 Processing\r\n\r\n" * 10 + answer(),)),
         refused(
             "more than ten of them fail", b"HTTP/1.1 102 Processing\r\n\r\n" * 11, "interim", 102
         ),

@@ -20,7 +20,9 @@ def _answer(asked: wspy.Request) -> wspy.Response | None:
     if asked.path == "/dated":
         return wspy.Response(200, "old", [("Date", "Sun, 06 Nov 1994 08:49:37 GMT")])
     if asked.path == "/none":
-        return wspy.Response(204)
+        return wspy.Response(204, "never sent")
+    if asked.path == "/interim":
+        return wspy.Response(102)
     if asked.path == "/split":
         return wspy.Response(200, "", [("X-Name", asked.params["name"][0])])
     if asked.path == "/broken":
@@ -80,6 +82,11 @@ CASES: list[Case] = [
             request(start="GET http://a.example/x HTTP/1.1", Host=None),
             400,
         ),
+        Request(
+            "a Host that cannot be one beside it: 400",
+            request(start="GET http://a.example/x HTTP/1.1", Host="a b"),
+            400,
+        ),
         Request("its authority is checked: 400", request(start="GET http:///x HTTP/1.1"), 400),
         Request("another scheme: 400", request(start="GET ftp://a.example/x HTTP/1.1"), 400),
     ),
@@ -93,7 +100,9 @@ CASES: list[Case] = [
         Request("lines that end with LF alone: 400", request().replace(b"\r\n", b"\n"), 400),
         Request("an LF in a value: 400", _line("Upgrade\r\n", "Upgrade\nX: y\r\n"), 400),
         Request("a space before the request: 400", b" " + request(), 400),
-        Request("a TLS hello on a plain port: 400", b"\x16\x03\x01\x00\xf5\x01\x00\x00", 400),
+        Request(
+            "a TLS hello on a plain port: 400", b"\x16\x03\x01\x00\xf5\x01\x00\x00", 400, says="TLS"
+        ),
         Request("bytes that are no HTTP: 400", b"\x00\x01\x02\x03", 400),
     ),
     *section(
@@ -241,6 +250,12 @@ CASES: list[Case] = [
         Request(
             "a bug in a callback: 500, without a word about it",
             request(start="GET /broken HTTP/1.1"),
+            500,
+            options=HTTP,
+        ),
+        Request(
+            "an answer of the user's must be a final one: 500",
+            request(start="GET /interim HTTP/1.1"),
             500,
             options=HTTP,
         ),

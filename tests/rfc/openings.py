@@ -180,6 +180,7 @@ class Answer(Case):
         assert not outcome.opened
         assert outcome.error is not None, "the handshake must fail"
         assert re.search(self.error, str(outcome.error)), str(outcome.error)
+        assert str(outcome.error).isprintable()
         response = getattr(outcome.error, "response", None)
         assert (response and response.status) == self.status
         if self.body is not None:
