@@ -17,7 +17,7 @@ help:
 	@echo "make check          ruff, mypy --strict, full branch coverage of the pure layers"
 	@echo "make stress         8 threads on one connection, 1,000 connections, churn; minutes"
 	@echo "make faults         100,000 faults of the socket for each driver, by seed (FAULTS)"
-	@echo "make interop        tests against other libraries and a browser only"
+	@echo "make interop        other libraries and a browser, direct and through proxies; a table"
 	@echo "make autobahn       Autobahn cases 1-7 and 10, both roles, all drivers"
 	@echo "make autobahn-full  the same and cases 9, 12 and 13"
 	@echo "make build          sdist and wheel in dist/"
@@ -58,7 +58,7 @@ faults: $(VENV)/.test
 	$(BIN)/python -m tests.faults $(FAULTS)
 
 interop: $(VENV)/.test
-	$(BIN)/python -m pytest tests/interop $(PYTEST)
+	$(BIN)/python -m tests.interop $(PYTEST)
 
 autobahn: $(VENV)/.test
 	$(BIN)/python autobahn/run.py --cases quick
