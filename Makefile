@@ -9,14 +9,18 @@ ARGS   ?= $(if $(shell command -v openssl),--tls)
 PYTEST ?=
 PURE   := protocol handshake extensions
 
-.PHONY: help demo test check stress faults interop autobahn autobahn-full build clean
+.PHONY: help demo test check rules stress soak loss faults abuse interop autobahn autobahn-full build clean
 
 help:
 	@echo "make demo           echo server with a page to try it (HOST, PORT, ARGS)"
 	@echo "make test           all tests (PYTEST holds more arguments for pytest)"
 	@echo "make check          ruff, mypy --strict, full branch coverage of the pure layers"
+	@echo "make rules          each rule of the RFCs against the core and every driver, with a table"
 	@echo "make stress         8 threads on one connection, 1,000 connections, churn; minutes"
+	@echo "make soak           a million connections that come and go, and what is left (SOAK)"
+	@echo "make loss           large messages while 5 % of the packets are lost; needs root, nft (LOSS)"
 	@echo "make faults         100,000 faults of the socket for each driver, by seed (FAULTS)"
+	@echo "make abuse          what hostile peers cost and when they are dropped; prints a table"
 	@echo "make interop        other libraries and a browser, direct and through proxies; a table"
 	@echo "make autobahn       Autobahn cases 1-7 and 10, both roles, all drivers"
 	@echo "make autobahn-full  the same and cases 9, 12 and 13"
@@ -49,13 +53,25 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q $(PURE:%=tests/%) $(PURE:%=--cov=wspy.%) --cov-branch --cov-fail-under=100
 
+rules: $(VENV)/.test
+	$(BIN)/python -m tests.rfc
+
 stress: $(VENV)/.test
 	$(BIN)/python -m tests.stress.senders
 	$(BIN)/python -m tests.stress.thousand
 	$(BIN)/python -m tests.stress.churn
 
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.soak $(SOAK)
+
+loss: $(VENV)/.test
+	$(BIN)/python -m tests.loss $(LOSS)
+
 faults: $(VENV)/.test
 	$(BIN)/python -m tests.faults $(FAULTS)
+
+abuse: $(VENV)/.test
+	$(BIN)/python -m tests.abuse $(ABUSE)
 
 interop: $(VENV)/.test
 	$(BIN)/python -m tests.interop $(PYTEST)

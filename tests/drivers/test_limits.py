@@ -463,3 +463,15 @@ def test_a_sender_that_never_receives(raw_server: RawServer) -> None:
 def raw_peek(raw: Raw) -> bytes:
     frame = raw.frame()
     return frame.payload if frame.opcode == wspy.OPCODE_PONG else b""
+
+
+def test_a_connection_that_nobody_received_from_is_closed_after_close(
+    raw_server: RawServer,
+) -> None:
+    # RFC 6455 §7.1.1: the peer's close frame is behind more than anyone will read
+    client, raw = raw_server.pair(close_timeout=0.2, max_queued=0)
+    raw.send_bytes(raw.pack(2, b"unread") * 100)
+    client.close()
+    assert client.state is wspy.State.CLOSED
+    assert client.closed is not None
+    assert client.closed.sent == (1000, "")

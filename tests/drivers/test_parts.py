@@ -45,6 +45,24 @@ def test_the_wheel_wakes_in_time_and_never_before() -> None:
     assert wheel.due(100.44) == []
     assert wheel.due(100.5001) == [member]
     assert wheel.due(200) == []
+
+
+def test_wheel_wakes_no_more_than_asked_for() -> None:
+    wheel: Wheel[Member] = Wheel(100.0, resolution=0.1)
+    members = [Member() for _ in range(5)]
+    for number, member in enumerate(members):
+        wheel.schedule(member, 100.5 + number // 3)
+    first = wheel.due(200, 2)
+    assert wheel.next_time() == pytest.approx(100.5)
+    # one of them asks again at once: it comes after all that wait
+    wheel.schedule(first[0], 200)
+    second = wheel.due(200, 2)
+    assert {*first, *second} > set(members[:3])
+    assert len({*first, *second}) == 4
+    third = wheel.due(200.2)
+    assert {*first, *second, *third} == set(members)
+    assert third[1:] == first[:1]
+    assert wheel.next_time() is None
     assert wheel.next_time() is None
 
 

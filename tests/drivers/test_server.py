@@ -372,7 +372,8 @@ def test_out_of_descriptors(base: Any) -> None:
         _, err = process.communicate("\n", timeout=PATIENCE)
     assert "cannot accept" in err
     assert "Traceback" not in err
-    assert len(err.splitlines()) < 100
+    # told once and counted: nobody reads ten lines a second
+    assert len(err.splitlines()) <= 4
 
 
 def upgraded(sock: socket.socket) -> bool:

@@ -55,6 +55,36 @@ def test_loss_before_the_handshake() -> None:
     assert link.phase is Phase.FINISHED
 
 
+# refusals
+
+
+def declined(link: Link) -> Declined:
+    (event,) = events(link)
+    assert isinstance(event, Declined)
+    return event
+
+
+def test_who_said_nothing_has_made_no_mistake() -> None:
+    link = server_link()
+    link.receive_eof(1)
+    assert declined(link).ordinary
+    link = server_link()
+    link.receive(REQUEST[:-1], 1)
+    link.receive_eof(2)
+    assert not declined(link).ordinary
+
+
+@pytest.mark.parametrize(
+    ("fields", "ordinary"), [(b"", True), (b"Authorization: Basic eDp4", False)]
+)
+def test_a_challenge_is_no_mistake(fields: bytes, ordinary: bool) -> None:
+    # RFC 9110 §11.6.1
+    options = wspy.ServerOptions(auth=("ann", "secret"))
+    link = Link(wspy.ServerHandshake(options, clock=lambda: 0.0), NOTHING, 0.0)
+    link.receive(REQUEST[:-2] + fields + b"\r\n" * (2 if fields else 1), 1)
+    assert declined(link).ordinary is ordinary
+
+
 # deadlines
 
 
@@ -68,11 +98,32 @@ def test_handshake_timeout_of_a_server() -> None:
     assert [type(event) for event in events(link)] == [Declined]
     assert written(link).startswith(b"HTTP/1.1 408")
     assert link.half_close
-    assert link.deadline() == 15
-    link.receive(b"late bytes are thrown away", 14)
-    assert link.deadline() == 15
-    link.tick(15)
+    # what is said last gets a moment, and who was too slow no more than that
+    assert link.deadline() == 10.5
+    link.receive(b"late bytes are thrown away", 10.4)
+    assert link.deadline() == 10.5
+    link.tick(10.5)
     assert link.phase is Phase.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("refused_at", "handshake_timeout", "end"),
+    [(1, 10, 6), (7, 10, 10), (9.8, 10, 10.3), (1, None, 6), (1, 1e6, 6)],
+)
+def test_a_refused_handshake_holds_on_no_longer_than_a_slow_one(
+    refused_at: float, handshake_timeout: float | None, end: float
+) -> None:
+    link = server_link(replace(NOTHING, handshake_timeout=handshake_timeout, close_timeout=5))
+    link.receive(b"nonsense\r\n\r\n", refused_at)
+    assert link.deadline() == pytest.approx(end)
+
+
+def test_a_plain_answer_may_take_its_time() -> None:
+    limits = replace(NOTHING, handshake_timeout=10, close_timeout=5)
+    options = wspy.ServerOptions(limits=limits, onrequest=lambda request: wspy.Response(200, "x"))
+    link = Link(wspy.ServerHandshake(options, clock=lambda: 0.0), limits, 0.0)
+    link.receive(REQUEST, 9)
+    assert link.deadline() == 9 + 5
 
 
 def test_handshake_timeout_of_a_client() -> None:
@@ -163,6 +214,10 @@ def test_full_timeout() -> None:
     (failure,) = events(link, 160)
     assert "full_timeout" in str(failure.error)
     assert link.closed_error().cause == "timeout"
+    # the socket is full: nobody waits until there is room for the close frame
+    assert link.deadline() == 160
+    link.tick(160)
+    assert link.phase is Phase.FINISHED
 
 
 def test_one_timer_at_a_time() -> None:
@@ -347,10 +402,10 @@ def test_frames() -> None:
     link = open_link(messages=False)
     assert link.session is None
     link.receive(pack(9, b"a") + pack(1, "b")[:4], 0)
-    frame = link.next_frame()
+    frame = link.next_frame(0.0)
     assert frame is not None
     assert frame.payload == b"a"
-    assert link.next_frame() is None
+    assert link.next_frame(0.0) is None
     assert link.deadline() is None
     link.fail(ValueError("nothing to fail"), 0, code=1011)
     link.receive_eof(0)
@@ -360,8 +415,26 @@ def test_frames() -> None:
     assert isinstance(failure.error, wspy.SocketClosed)
 
 
+def test_a_frame_that_breaks_a_rule_ends_the_connection() -> None:
+    # RFC 6455 §7.1.7
+    link = open_link(messages=False)
+    link.receive(pack(3) + pack(1, "x"), 1.0)
+    with pytest.raises(wspy.ProtocolError):
+        link.next_frame(1.0)
+    assert link.half_close
+    told = written(link, 1.0)
+    assert told[0] == 0x88
+    assert told[2:4] == b"\x03\xea"
+    assert link.next_frame(2.0) is None
+    assert written(link, 2.0) == b""
+    assert link.closed_error().cause == "protocol"
+    assert link.deadline() == 1.0 + NOTHING.close_timeout
+    link.receive_eof(3.0)
+    assert link.phase is Phase.FINISHED
+
+
 def test_no_frames_before_the_handshake() -> None:
-    assert server_link().next_frame() is None
+    assert server_link().next_frame(0.0) is None
 
 
 class Records:

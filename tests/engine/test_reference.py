@@ -97,6 +97,20 @@ def test_a_full_socket_stalls(pair: tuple[ReferenceEngine, socket.socket]) -> No
     assert made.link.watch.stalled is None
 
 
+def test_of_what_comes_after_the_end_little_is_read_at_once(
+    pair: tuple[ReferenceEngine, socket.socket],
+) -> None:
+    # RFC 6455 §5.5.1: it is thrown away, and must not take memory meanwhile
+    made, peer = pair
+    peer.send(REQUEST + pack(8, b"\x03\xe8"))
+    made.on_readable(0.0)
+    while made.next_event(0.0) is not None:
+        pass
+    peer.send(bytes(20_000))
+    made.on_readable(0.0)
+    assert len(made.sock.recv(65536)) == 20_000 - 4096
+
+
 def test_a_socket_that_is_tls_already() -> None:
     # such a socket neither gathers nor can end one direction
     context = ssl.create_default_context()

@@ -133,6 +133,15 @@ def test_responses_keep_what_they_were_given() -> None:
     assert response.headers == Headers(headers)
 
 
+def test_a_date_is_sent_by_who_knows_it() -> None:
+    # RFC 9110 §6.6.1
+    assert b"Date" not in Response(404).encode()
+    dated = b"\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+    assert dated in Response(404).encode(now=784111777)
+    assert b"Date" not in Response(101).encode(now=784111777)
+    assert Response(404, headers=[("Date", "x")]).encode(now=784111777).count(b"Date") == 1
+
+
 def test_an_answer_to_head_has_no_body() -> None:
     # RFC 9110 §9.3.2
     sent = Response(200, b"abc").encode(body=False)

@@ -122,6 +122,24 @@ def test_a_client_reads_folded_lines() -> None:
     assert fails(b"x\r\n A: b\r\n\r\n", RESPONSE) == 400
 
 
+def test_what_is_no_white_space_of_http_stays_when_lines_are_unfolded() -> None:
+    # RFC 9110 §5.6.3: NEL and the no-break space are obs-text
+    head = b"x\r\nA: b\r\n \t\xa0c\x85 \r\n\r\n"
+    assert read([head], RESPONSE) == ("x", [("A", "b \xa0c\x85")], b"")
+
+
+@pytest.mark.parametrize("kind", [REQUEST, RESPONSE])
+@pytest.mark.parametrize("place", [b"A%c: b", b"A: b%cc", b"A: b\r\n c%cd"])
+def test_what_was_read_could_also_be_sent(place: bytes, kind: HeadKind) -> None:
+    # RFC 9110 §5.5: Headers does not check the fields of a head for a second time
+    for byte in range(256):
+        outcome = read([b"x\r\n" + place % byte + b"\r\n\r\n"], kind)
+        if len(outcome) == 3:
+            fields = outcome[1]
+            assert isinstance(fields, list)
+            assert Headers(fields).items() == fields
+
+
 def test_folds_count_as_lines() -> None:
     limits = Limits(max_headers=3)
     assert read([b"x\r\nA: b\r\n c\r\n d\r\n\r\n"], RESPONSE, limits)[0] == "x"

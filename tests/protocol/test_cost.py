@@ -18,6 +18,7 @@ from wspy.protocol.message import BinaryMessage, TextMessage
 from wspy.protocol.opcodes import OPCODE_BINARY, OPCODE_PING, OPCODE_TEXT
 from wspy.protocol.opcodes import OPCODE_CONTINUATION as CONT
 from wspy.protocol.role import Role
+from wspy.protocol.session import State
 
 MIB = 1 << 20
 # far below what is announced, far above what a few objects and a tracer take
@@ -182,3 +183,50 @@ def test_unread_bytes_are_held_once(role: Role) -> None:
     with peak_below(3 * len(wire)):
         session.receive_data(wire)
         assert sum(1 for _ in session.events()) == 500
+
+
+def bad_text(peer: Peer) -> bytes:
+    return peer.frame(OPCODE_TEXT, b"x" * (MIB - 1) + b"\xff")
+
+
+def too_many_fragments(peer: Peer) -> bytes:
+    return peer.frame(OPCODE_BINARY, bytes(MIB), final=False) + peer.frame(CONT, b"x")
+
+
+def half_a_frame(peer: Peer) -> bytes:
+    return peer.frame(OPCODE_BINARY, bytes(MIB))[:-1]
+
+
+def close_with_more(peer: Peer) -> bytes:
+    return peer.close(1000) + peer.frame(OPCODE_BINARY, bytes(MIB))
+
+
+@both_roles
+@pytest.mark.parametrize("make", [bad_text, too_many_fragments, half_a_frame, close_with_more])
+def test_a_session_that_is_over_holds_nothing(role: Role, make: Callable[[Peer], bytes]) -> None:
+    # RFC 6455 §7.1.7, §10.4: the peer may hold TCP open for a while
+    wire = make(Peer(role))
+    session = new_session(role)
+    tracemalloc.start()
+    try:
+        for at in range(0, len(wire), SMALL):
+            session.receive_data(wire[at : at + SMALL])
+            list(session.events())
+        session.receive_eof()
+        list(session.events())
+        assert session.state is State.CLOSED
+        assert tracemalloc.get_traced_memory()[0] < SMALL
+    finally:
+        tracemalloc.stop()
+
+
+@both_roles
+def test_a_big_fragment_is_not_copied_before_the_last_one(role: Role) -> None:
+    # RFC 6455 §10.4: a message and its fragments, together twice the limit
+    session = new_session(role)
+    peer = Peer(role)
+    fragments = [peer.frame(OPCODE_BINARY, bytes(64 * 1024), final=False)]
+    fragments += [peer.frame(CONT, bytes(64 * 1024), final=False)] * 14
+    fragments += [peer.frame(CONT, bytes(64 * 1024))]
+    with peak_below(2 * MIB + 4 * SMALL):
+        assert feed(session, fragments) == [BinaryMessage(bytes(MIB))]

@@ -8,8 +8,9 @@ import re
 import wspy
 from tests.handshake.helpers import request
 
-from .case import Answer, Case, Request, section
+from .case import Case, section
 from .opening_client import answer, plain
+from .openings import Answer, Request
 from .profiles import define
 from .wire import Head
 
@@ -29,6 +30,11 @@ EITHER = define("Digest and Basic", auth=[digest(), wspy.BasicAuth("wspy", USERS
 
 KNOWN = define("knows a password", auth=("Mufasa", "Circle of Life"))
 FIRST = define("Basic unasked", auth=("Mufasa", "Circle of Life"), send_auth_first=True)
+TOKEN = define(
+    "knows a password and a token",
+    auth=("Mufasa", "Circle of Life"),
+    headers=[("Authorization", "Bearer t")],
+)
 FOREIGN = define("knows a password beyond ASCII", auth=("j\xe4s", "\u20acuro"))
 COLON = define("has a colon in the name", auth=("a:b", "c"))
 
@@ -57,6 +63,13 @@ def challenge(*values: str) -> bytes:
 def gives_up(rule: str, *answers: bytes, **how: object) -> Answer:
     how.setdefault("options", KNOWN)
     return Answer(rule, answers, False, "401", 401, body=b"who?", **how)  # type: ignore[arg-type]
+
+
+def _replaced(requests: list[Head]) -> None:
+    assert [request.all("Authorization") for request in requests] == [
+        ["Bearer t"],
+        [RIGHT["Authorization"]],
+    ]
 
 
 def _only_first(requests: list[Head]) -> None:
@@ -134,6 +147,20 @@ CASES: list[Case] = [
             challenge('Basic realm="x"'),
             options=define("knows nobody"),
         ),
+        Answer(
+            "an answer takes the place of credentials that were not good enough",
+            (challenge('Basic realm="x"'), answer()),
+            check_requests=_replaced,
+            options=TOKEN,
+        ),
+        Answer(
+            "only 401 is answered",
+            (plain(403, b"no", WWW_Authenticate='Basic realm="x"'),),
+            False,
+            "403",
+            403,
+            options=KNOWN,
+        ),
         gives_up("a colon in the name cannot be sent", challenge('Basic realm="x"'), options=COLON),
     ),
     *section(
@@ -169,6 +196,11 @@ CASES: list[Case] = [
             (plain(302, Location="ws://{other}/new"), answer()),
             check_requests=_only_first,
             options=FIRST,
+        ),
+        gives_up(
+            "another origin is not answered either",
+            plain(302, Location="ws://{other}/new"),
+            challenge('Basic realm="x"'),
         ),
         gives_up(
             "what was sent unasked is not sent again", challenge('Basic realm="x"'), options=FIRST

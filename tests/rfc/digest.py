@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 
+import wspy
 from tests.handshake.helpers import Digest, request
 
 from .authentication import (
@@ -17,12 +18,14 @@ from .authentication import (
     KNOWN,
     MODERN,
     RIGHT,
+    USERS,
     challenge,
     digest,
     gives_up,
 )
-from .case import Answer, Case, Request, section
+from .case import Case, section
 from .opening_client import answer, plain
+from .openings import Answer, Request
 from .wire import Head
 
 _STALE = {"WWW-Authenticate": re.compile("^Digest .*stale=true")}
@@ -38,6 +41,12 @@ def proof(
         return request(Authorization=known.answer(**changes))  # type: ignore[arg-type]
 
     return make
+
+
+def forged() -> bytes:
+    """A request with the right password, and a nonce that this server did not issue."""
+    stranger = wspy.DigestAuth("wspy", USERS, secret=b"another secret")
+    return request(Authorization=Digest(stranger, time.monotonic()).answer())
 
 
 def several(*counts: str) -> Callable[[], list[bytes]]:
@@ -135,6 +144,7 @@ CASES: list[Case] = [
         stale("a nonce that is too old is stale", proof(age=301)),
         good("one of 290 seconds is not", proof(age=290)),
         stale("a nonce from the future is none", proof(age=-60)),
+        stale("a nonce that another server signed is none", forged),
         stale("a nonce may be used once for each count", several("00000001", "00000001")),
         bad("an old nonce with a wrong password is not stale", proof(age=301, password="no")),
     ),
@@ -223,6 +233,11 @@ CASES: list[Case] = [
             asks=RIGHT,
         ),
         logs_in(
+            "or a realm",
+            ['Digest nonce="n", qop="auth"', 'Basic realm="x"'],
+            asks=RIGHT,
+        ),
+        logs_in(
             "Basic if the integrity of bodies is asked for",
             ['Digest realm="a", nonce="n", qop="auth-int"', 'Basic realm="x"'],
             asks=RIGHT,
@@ -266,6 +281,7 @@ CASES: list[Case] = [
         gives_up("a challenge that cannot be read is none", challenge('Digest realm="')),
         gives_up("a 401 without a challenge is the end", plain(401, b"who?")),
         gives_up("an unknown scheme is the end", challenge("Negotiate")),
+        gives_up("also with the parameters of Digest", challenge(MINE.replace("Digest", "Other"))),
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import wspy
 from wspy.errors import ProtocolError
+from wspy.protocol import events as core
 
 from .wire import Head
 
@@ -56,12 +58,27 @@ class Closed:
 
 @dataclass(frozen=True)
 class Failed:
-    """The peer broke a rule, and must be told the code."""
+    """The peer broke a rule, and must be told the code.
+
+    :ivar argument: the limit that it went over, which error and close reason must name.
+    """
 
     code: int = 1002
+    argument: str = ""
 
     def __str__(self) -> str:
-        return f"fails {self.code}"
+        return f"fails {self.code}" + (f", names `{self.argument}`" if self.argument else "")
+
+
+@dataclass(frozen=True)
+class TimedOut:
+    """The peer was too slow, and is told the argument that says so."""
+
+    argument: str
+    code: int = 1008
+
+    def __str__(self) -> str:
+        return f"closes {self.code}, names `{self.argument}`"
 
 
 @dataclass(frozen=True)
@@ -72,11 +89,37 @@ class Lost:
         return "lost 1006"
 
 
-Event = Message | Ping | Pong | Closed | Failed | Lost
+Event = Message | Ping | Pong | Closed | Failed | TimedOut | Lost
 
 
 def is_end(event: Event) -> bool:
-    return isinstance(event, (Closed, Failed, Lost))
+    return isinstance(event, (Closed, Failed, TimedOut, Lost))
+
+
+def failure(error: Exception) -> Event:
+    """Tell how a connection ended that has an error."""
+    if isinstance(error, wspy.SocketClosed):
+        if error.cause != "timeout":
+            return Lost()
+        argument = re.search(r"\b\w+_timeout(?==)", str(error))
+        code = 1011 if isinstance(error, wspy.PingError) else 1008
+        return TimedOut(argument.group() if argument else str(error), code)
+    if isinstance(error, ProtocolError):
+        return Failed(error.code, getattr(error, "argument", ""))
+    return Failed(1011)
+
+
+def translate(event: core.Event) -> Event:
+    """Say what the core reported in the words of the cases."""
+    if isinstance(event, wspy.Message):
+        return Message(event.payload)
+    if isinstance(event, core.Ping):
+        return Ping(event.payload)
+    if isinstance(event, core.Pong):
+        return Pong(event.payload)
+    if isinstance(event, core.Close):
+        return Closed(event.code, event.reason)
+    return failure(event.error)
 
 
 @dataclass
@@ -90,6 +133,8 @@ class Outcome:
     :ivar is_head: whether that was a HEAD request.
     :ivar error: what a client's handshake ended with.
     :ivar raised: the kind of what the case's own call raised.
+    :ivar broken: the section that the error names.
+    :ivar held: seconds until the side under test ended, though its peer kept TCP open.
     """
 
     opened: bool = False
@@ -101,6 +146,8 @@ class Outcome:
     is_head: bool = False
     error: Exception | None = None
     raised: type[Exception] | None = None
+    broken: str = ""
+    held: float = 0.0
     subprotocol: str | None = None
     extensions: tuple[str, ...] = ()
 
@@ -114,6 +161,7 @@ class Record:
     def __init__(self, does: Callable[[Any], object] | None = None) -> None:
         self.events: list[Event] = []
         self.raised: type[Exception] | None = None
+        self.broken = ""
         self.opened = False
         self.is_open = threading.Event()
         self.done = threading.Event()
@@ -140,16 +188,13 @@ class Record:
 
     def onerror(self, error: Exception) -> None:
         self._error = error
+        self.broken = getattr(error, "section", "")
 
     def onclose(self, code: int, reason: str) -> None:
         if self._error is not None:
-            self.events.append(Failed(code_of(self._error)))
+            self.events.append(failure(self._error))
         elif code == 1006:
             self.events.append(Lost())
         else:
             self.events.append(Closed(code, reason))
         self.done.set()
-
-
-def code_of(error: Exception) -> int:
-    return error.code if isinstance(error, ProtocolError) else 1011

@@ -124,9 +124,13 @@ CASES: list[Case] = [
         Frames(
             "a length of 2**63 - 1 is only too big",
             (binary(announced=(1 << 63) - 1),),
-            (Failed(1009),),
+            (Failed(1009, "max_message"),),
         ),
-        Frames("a length of 2**32 is only too big", (binary(announced=1 << 32),), (Failed(1009),)),
+        Frames(
+            "a length of 2**32 is only too big",
+            (binary(announced=1 << 32),),
+            (Failed(1009, "max_message"),),
+        ),
         *(
             Sends(
                 f"a length of {size} is sent in its least form",

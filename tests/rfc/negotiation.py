@@ -5,8 +5,9 @@ from __future__ import annotations
 import wspy
 from tests.handshake.helpers import request
 
-from .case import Answer, Case, Fields, Request, section
+from .case import Case, section
 from .opening_client import answer
+from .openings import Answer, Fields, Request
 from .profiles import define, profile
 
 NAME = "permessage-deflate"
@@ -23,6 +24,11 @@ FORGETS = define(
             compression_threshold=0,
         ),
     ),
+)
+ONE_SIDED = define(
+    "deflate, the server forgets",
+    f"{NAME}; server_no_context_takeover",
+    extensions=(Deflate(server_no_context_takeover=True, compression_threshold=0),),
 )
 NARROW = define(
     "deflate with a window of 9 bits",
@@ -161,6 +167,10 @@ CASES: list[Case] = [
             "that for the client itself need not be",
             f"{NAME}; server_no_context_takeover",
             options=FORGETS,
+            asks={
+                _EXTENSIONS: f"{NAME}; server_no_context_takeover; client_no_context_takeover; "
+                "client_max_window_bits"
+            },
         ),
     ),
     *section(
@@ -190,7 +200,10 @@ CASES: list[Case] = [
             options=NARROW,
         ),
         taken(
-            "a smaller window than asked for", f"{NAME}; server_max_window_bits=8", options=NARROW
+            "a smaller window than asked for",
+            f"{NAME}; server_max_window_bits=8",
+            options=NARROW,
+            asks={_EXTENSIONS: f"{NAME}; server_max_window_bits=9; client_max_window_bits=9"},
         ),
         fails(
             "a larger window than asked for fails",

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+import re
+
 import wspy
 from tests.handshake.helpers import KEY, request
 
-from .case import Case, Request, section
+from .case import Case, section
+from .openings import Request
 from .profiles import define
+
+_DATE = re.compile(r"^[MTWFS][a-z]{2}, [0-3]\d [JFMASOND][a-z]{2} 20\d\d \d\d:\d\d:\d\d GMT$")
 
 
 def _answer(asked: wspy.Request) -> wspy.Response | None:
     if asked.path == "/health":
         return wspy.Response(200, "well", [("X-Kind", "health")])
+    if asked.path == "/dated":
+        return wspy.Response(200, "old", [("Date", "Sun, 06 Nov 1994 08:49:37 GMT")])
+    if asked.path == "/none":
+        return wspy.Response(204, "never sent")
+    if asked.path == "/interim":
+        return wspy.Response(102)
+    if asked.path == "/split":
+        return wspy.Response(200, "", [("X-Name", asked.params["name"][0])])
     if asked.path == "/broken":
         raise RuntimeError("a bug of the user's")
     return None
 
 
 HTTP = define("onrequest", onrequest=_answer)
-FULL = define(
-    "full",
-    max_connections=0,
-    refuse=wspy.Response(503, "the server is full\n", [("Retry-After", "5")]),
-)
-LATE = define("late", handshake_timeout=0.1)
-HEADS = define("small heads", max_head_line=1024, max_headers=20, max_head=4096)
-
-# a request line of 8192 bytes, the default limit
-_FITS = "x" * (8192 - len("GET / HTTP/1.1"))
 
 
 def _line(old: str, new: str) -> bytes:
@@ -79,6 +82,11 @@ CASES: list[Case] = [
             request(start="GET http://a.example/x HTTP/1.1", Host=None),
             400,
         ),
+        Request(
+            "a Host that cannot be one beside it: 400",
+            request(start="GET http://a.example/x HTTP/1.1", Host="a b"),
+            400,
+        ),
         Request("its authority is checked: 400", request(start="GET http:///x HTTP/1.1"), 400),
         Request("another scheme: 400", request(start="GET ftp://a.example/x HTTP/1.1"), 400),
     ),
@@ -92,7 +100,9 @@ CASES: list[Case] = [
         Request("lines that end with LF alone: 400", request().replace(b"\r\n", b"\n"), 400),
         Request("an LF in a value: 400", _line("Upgrade\r\n", "Upgrade\nX: y\r\n"), 400),
         Request("a space before the request: 400", b" " + request(), 400),
-        Request("a TLS hello on a plain port: 400", b"\x16\x03\x01\x00\xf5\x01\x00\x00", 400),
+        Request(
+            "a TLS hello on a plain port: 400", b"\x16\x03\x01\x00\xf5\x01\x00\x00", 400, says="TLS"
+        ),
         Request("bytes that are no HTTP: 400", b"\x00\x01\x02\x03", 400),
     ),
     *section(
@@ -156,6 +166,37 @@ CASES: list[Case] = [
         ),
     ),
     *section(
+        "RFC 9110 §5.5",
+        "handshake/http.py",
+        Request(
+            "no line can be put into an answer: 500",
+            request(start="GET /split?name=a%0D%0ASet-Cookie:%20b=c HTTP/1.1"),
+            500,
+            {"X-Name": None, "Set-Cookie": None},
+            options=HTTP,
+        ),
+    ),
+    *section(
+        "RFC 9110 §6.6.1",
+        "handshake/http.py",
+        Request("a refusal says when", request(start="PUT / HTTP/1.1"), 405, {"Date": _DATE}),
+        Request(
+            "so does an answer of the user's",
+            request(start="GET /health HTTP/1.1"),
+            200,
+            {"Date": _DATE},
+            options=HTTP,
+        ),
+        Request(
+            "unless it says so itself",
+            request(start="GET /dated HTTP/1.1"),
+            200,
+            {"Date": "Sun, 06 Nov 1994 08:49:37 GMT"},
+            options=HTTP,
+        ),
+        Request("a 101 needs none", request(), 101, {"Date": None}),
+    ),
+    *section(
         "RFC 9110 §7.8",
         "handshake/server.py",
         Request("Upgrade in HTTP/1.0 is ignored", request(start="GET / HTTP/1.0"), 505),
@@ -164,6 +205,17 @@ CASES: list[Case] = [
             request(Upgrade=None),
             426,
             {"Upgrade": "websocket", "Connection": "close, Upgrade"},
+        ),
+    ),
+    *section(
+        "RFC 9110 §8.6",
+        "handshake/http.py",
+        Request(
+            "204 has neither a body nor its length",
+            request(start="GET /none HTTP/1.1"),
+            204,
+            {"Content-Length": None, "Content-Type": None},
+            options=HTTP,
         ),
     ),
     *section(
@@ -202,66 +254,16 @@ CASES: list[Case] = [
             options=HTTP,
         ),
         Request(
+            "an answer of the user's must be a final one: 500",
+            request(start="GET /interim HTTP/1.1"),
+            500,
+            options=HTTP,
+        ),
+        Request(
             "a malformed request never reaches the user",
             request(start="GET /broken HTTP/1.1", Host=None),
             400,
             options=HTTP,
-        ),
-    ),
-    *section(
-        "RFC 9110 §15.5.9",
-        "handshake/server.py",
-        Request(
-            "half a request that does not go on: 408", request()[:-4], 408, options=LATE, late=True
-        ),
-        Request("nothing at all for too long: 408", b"", 408, options=LATE, late=True),
-    ),
-    *section(
-        "RFC 9110 §15.6.4",
-        "handshake/server.py",
-        Request(
-            "over the limit of connections: 503",
-            request(),
-            503,
-            {"Retry-After": "5"},
-            options=FULL,
-            drivers=("Server", "AsyncServer"),
-        ),
-    ),
-    *section(
-        "RFC 9110 §15.5.15",
-        "handshake/reading.py",
-        Request("a request line of 8 KiB", request(start=f"GET /{_FITS} HTTP/1.1")),
-        Request("one byte more: 414", request(start=f"GET /{_FITS}x HTTP/1.1"), 414),
-        Request("it need not end for that: 414", b"GET /" + b"x" * 8192, 414),
-        Request(
-            "the limit can be another",
-            request(start=f"GET /{'x' * 1024} HTTP/1.1"),
-            414,
-            options=HEADS,
-        ),
-    ),
-    *section(
-        "RFC 6585 §5",
-        "handshake/reading.py",
-        Request("100 headers", request({f"X-{n}": "v" for n in range(95)})),
-        Request("101 headers: 431", request({f"X-{n}": "v" for n in range(96)}), 431),
-        Request("a header line over 8 KiB: 431", request({"X-Long": "x" * 8192}), 431),
-        Request("it need not end for that: 431", request()[:-2] + b"X: " + b"x" * 8192, 431),
-        Request("a head of 31 KiB", request({f"X-{n}": "x" * 7900 for n in range(4)})),
-        Request("a head over 32 KiB: 431", request({f"X-{n}": "x" * 8180 for n in range(4)}), 431),
-        Request("a name that never ends: 431", request()[:-2] + b"x" * 8193, 431),
-        Request(
-            "fewer headers by argument: 431",
-            request({f"X-{n}": "v" for n in range(16)}),
-            431,
-            options=HEADS,
-        ),
-        Request(
-            "smaller heads by argument: 431",
-            request({f"X-{n}": "x" * 1000 for n in range(4)}),
-            431,
-            options=HEADS,
         ),
     ),
     *section(

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from tests.handshake.helpers import KEY, request
 
-from .case import Case, Request, section
+from .case import Case, section
 from .events import Closed, Failed, Message, Ping
+from .openings import Request
 from .profiles import define
 from .wire import close, ping, text
 
 CHAT = define("protocols", protocols=("superchat", "chat"))
 ORIGINS = define("origins", trusted_origins=("https://example.com", "https://*.example.org"))
+OTHERS = define("other origins", trusted_origins=("null", "http://localhost:8080", "http://[::1]"))
+ALL = define("all origins", trusted_origins=("*",))
+CHOOSES = define("chooses", select_subprotocol=lambda asked, offered: offered[-1])
+INVENTS = define("invents", select_subprotocol=lambda asked, offered: "other")
 PLACES = define("locations", locations=("/chat", "/a%20b"))
 EXTRA = define("extra headers", headers=[("X-Served-By", "wspy"), ("Set-Cookie", "a=1")])
 _VERSION = {"Sec-WebSocket-Version": "13", "Upgrade": "websocket"}
@@ -142,6 +147,19 @@ CASES: list[Case] = [
             options=CHAT,
         ),
         Request(
+            "a server may choose by itself",
+            request({"Sec-WebSocket-Protocol": "chat, superchat"}),
+            101,
+            {"Sec-WebSocket-Protocol": "superchat"},
+            options=CHOOSES,
+        ),
+        Request(
+            "but not what was not offered: 500",
+            request({"Sec-WebSocket-Protocol": "chat"}),
+            500,
+            options=INVENTS,
+        ),
+        Request(
             "a server without subprotocols chooses none",
             request({"Sec-WebSocket-Protocol": "chat"}),
             101,
@@ -241,6 +259,12 @@ CASES: list[Case] = [
             400,
             options=ORIGINS,
         ),
+        Request("null where it is named", request(Origin="null"), options=OTHERS),
+        Request("what is none is not null: 403", request(Origin="a"), 403, options=OTHERS),
+        Request("a named port", request(Origin="http://localhost:8080"), options=OTHERS),
+        Request("without it: 403", request(Origin="http://localhost"), 403, options=OTHERS),
+        Request("an address of IPv6", request(Origin="http://[::1]"), options=OTHERS),
+        Request("all origins by a star", request(Origin="https://evil.example"), options=ALL),
         Request("all origins where none is named", request(Origin="https://evil.example")),
     ),
 ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import wspy
 
+from .drivers import RUN
 from .events import Record
 from .profiles import Profile
 
@@ -46,32 +47,11 @@ class EpollServer(Recording, wspy.AsyncServer):
     """All clients in one thread."""
 
 
-class ListenerClient(wspy.Connection):
-    """A client of :class:`Listener`."""
+class Listener:
+    """``websocket.accept()`` in a loop, and a thread for what is built on each."""
 
-    owner: Recording
-
-    def onopen(self) -> None:
-        self.owner.onopen(self)
-
-    def onmessage(self, message: wspy.Message) -> None:
-        self.owner.onmessage(self, message)
-
-    def onping(self, payload: bytes) -> None:
-        self.owner.onping(self, payload)
-
-    def onpong(self, payload: bytes) -> None:
-        self.owner.onpong(self, payload)
-
-    def onerror(self, error: Exception) -> None:
-        self.owner.onerror(self, error)
-
-    def onclose(self, code: int, reason: str) -> None:
-        self.owner.onclose(self, code, reason)
-
-
-class Listener(Recording):
-    """``websocket.accept()`` in a loop, and a ``Connection`` for each client."""
+    records: dict[Any, Record]
+    driver: str
 
     def __init__(self, address: tuple[str, int], **options: Any) -> None:
         self._sock = wspy.websocket(**options)
@@ -93,20 +73,41 @@ class Listener(Recording):
         threads = []
         while True:
             try:
-                sock, _ = self._sock.accept()
+                sock, address = self._sock.accept()
             except OSError:
                 break
-            client = ListenerClient(sock)
-            client.owner = self
-            thread = threading.Thread(target=client.receive_forever)
+            thread = threading.Thread(target=self.serve, args=(sock, address))
             thread.start()
             threads = [thread for thread in threads if thread.is_alive()] + [thread]
         for thread in threads:
             thread.join()
 
+    def serve(self, sock: wspy.websocket, address: Any) -> None:
+        RUN[self.driver](sock, self.records[address])
+
+
+class FrameListener(Listener):
+    """Frames by hand."""
+
+    driver = "websocket"
+
+
+class BlockingListener(Listener):
+    """A ``Connection`` for each."""
+
+    driver = "Connection"
+
+
+class PolledListener(Listener):
+    """An ``AsyncConnection`` for each."""
+
+    driver = "AsyncConnection"
+
 
 DRIVERS: dict[str, Any] = {
-    "websocket.accept": Listener,
+    "websocket": FrameListener,
+    "Connection": BlockingListener,
+    "AsyncConnection": PolledListener,
     "Server": ThreadedServer,
     "AsyncServer": EpollServer,
 }

@@ -11,6 +11,9 @@ import pytest
 from . import (
     authentication,
     control,
+    deadlines,
+    deflate_examples,
+    deflate_frame,
     digest,
     extensions,
     fragmentation,
@@ -19,7 +22,9 @@ from . import (
     negotiation,
     opening_client,
     opening_http,
+    opening_limits,
     opening_server,
+    redirects,
     text,
 )
 from .case import Case
@@ -27,13 +32,18 @@ from .case import Case
 TABLES = (
     opening_client,
     opening_http,
+    opening_limits,
     opening_server,
+    redirects,
     framing,
     fragmentation,
     control,
+    deadlines,
     text,
     negotiation,
     extensions,
+    deflate_examples,
+    deflate_frame,
     authentication,
     digest,
     limits,

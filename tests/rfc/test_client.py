@@ -1,7 +1,8 @@
-"""Every case of a client against ``wspy.connect``, with a peer that follows a script."""
+"""Every case of a client against every driver of one, with a peer that follows a script."""
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,9 +13,12 @@ import wspy
 from tests.conftest import Certificates
 from wspy.protocol.role import Role
 
-from .case import Answer, Case
+from .case import Case
+from .clients import DRIVERS
+from .drivers import knows
 from .events import Outcome, Record
-from .peer import GRACE, RecordedConnection, Scripted
+from .openings import Answer
+from .peer import Scripted
 from .tables import CASES
 
 
@@ -33,27 +37,33 @@ def uri_of(case: Case, port: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, id=case.id) for case in CASES if Role.CLIENT in case.roles]
+    ("driver", "case"),
+    [
+        pytest.param(driver, case, id=f"{driver}-{case.id}")
+        for driver in DRIVERS
+        for case in CASES
+        if Role.CLIENT in case.roles and knows(driver, case)
+    ],
 )
-def test_client(scripted: Scripted, certificates: Certificates, case: Case) -> None:
+def test_client(
+    scripted: Scripted, certificates: Certificates, driver: str, case: Case, record_property: Any
+) -> None:
+    secure = isinstance(case, Answer) and case.secure
+    context: ssl.SSLContext | None = certificates.client if secure else None
+
     def client(outcome: Outcome, record: Record) -> None:
-        options: dict[str, Any] = dict(case.options.options)
-        if isinstance(case, Answer) and case.secure:
-            options["ssl_context"] = certificates.client
+        uri = uri_of(case, scripted.port)
         try:
-            connection = wspy.connect(
-                uri_of(case, scripted.port), factory=RecordedConnection, **options
-            )
+            sock, run = DRIVERS[driver](uri, context, case.options.options)
         except wspy.HandshakeError as error:
             outcome.error = error
             return
-        connection.record = record
-        outcome.subprotocol = connection.subprotocol
-        outcome.extensions = tuple(instance.name for instance in connection.extensions)
+        outcome.subprotocol = sock.subprotocol
+        outcome.extensions = tuple(instance.name for instance in sock.extensions)
         began = time.monotonic()
-        connection.receive_forever()
-        if case.holds:
-            # RFC 6455 §7.1.7: the peer ends nothing, and is not waited for
-            assert time.monotonic() - began < case.options.close_timeout + GRACE
+        run(record)
+        outcome.held = time.monotonic() - began if case.holds else 0.0
 
-    case.check(Role.CLIENT, scripted.run(case, client))
+    outcome = scripted.run(case, client)
+    record_property("held", outcome.held)
+    case.check(Role.CLIENT, outcome)

@@ -11,6 +11,7 @@ from wspy.protocol.role import Role
 
 from .case import Case
 from .document import PATH, by_role, document
+from .elsewhere import ELSEWHERE, Elsewhere
 from .tables import CASES
 
 
@@ -35,7 +36,7 @@ def test_numbers_are_unique() -> None:
 
 @pytest.mark.parametrize(
     ("section", "where"),
-    sorted({(case.section, case.where) for case in CASES}),
+    sorted({(row.section, row.where) for row in [*CASES, *ELSEWHERE]}),
     ids=lambda value: value.replace("/", "."),
 )
 def test_the_file_named_cites_the_section(section: str, where: str) -> None:
@@ -52,3 +53,8 @@ def test_a_rule_is_one_line(case: Case) -> None:
     assert case.rule.isprintable()
     assert len(case.rule) <= 100
     assert case.roles
+
+
+@pytest.mark.parametrize("row", ELSEWHERE, ids=lambda row: row.test)
+def test_what_stands_elsewhere_exists(row: Elsewhere) -> None:
+    assert row.exists()

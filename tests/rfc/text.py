@@ -113,6 +113,16 @@ CASES: list[Case] = [
             BAD,
         ),
         Frames(
+            "also after a longer fragment that came in pieces",
+            (text("x" * 9, fin=False), more(b"\xff", announced=100)),
+            BAD,
+        ),
+        Frames(
+            "also after a longer message that came in pieces",
+            (text("x" * 9), text(b"\xff", announced=100)),
+            (Message("x" * 9), Failed(1007)),
+        ),
+        Frames(
             "a bad byte at the end of 64 KiB fails",
             (text(b"x" * 65536 + b"\xff", announced=100_000),),
             BAD,

@@ -12,8 +12,9 @@ import random
 import socket
 from collections.abc import Callable
 
+from .child import Holding
 from .peer import BINARY, CLOSE, Peer, request, reset
-from .served import Holding, Served
+from .served import Served
 
 
 def _greet(sock: socket.socket) -> Peer:

@@ -12,8 +12,9 @@ import select
 import socket
 import time
 
+from .child import Holding
 from .peer import CLOSE, pack, request, reset
-from .served import Holding, Served
+from .served import Served
 
 SIZE = 64
 KEY = 0xA1B2C3D4

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..engine.interface import Engine
 from ..engine.lifecycle import Declined, LinkEvent, Opened
-from ..errors import HandshakeError, InvalidState, SocketClosed, WebSocketError
+from ..errors import InvalidState, SocketClosed, WebSocketError
 from ..handshake.accepted import Accepted
 from ..handshake.http import Request, Response
 from ..protocol.close import CLOSE_UNABLE
@@ -19,7 +19,8 @@ from ..protocol.frame import Payload, to_bytes
 from ..protocol.message import Message
 from ..protocol.session import Session, State
 from ..protocol.stream import Hook
-from .log import log_event, logger, show_address
+from .failures import FailureLog
+from .log import log_event, show_address
 
 # what a queued message costs at least, so that empty ones are not free
 _LEAST_CHARGE = 128
@@ -77,12 +78,10 @@ class BaseConnection:
     @property
     def state(self) -> State:
         """CONNECTING, OPEN, CLOSING or CLOSED."""
-        session = self._engine.link.session
-        if session is not None and session.state is not State.OPEN:
-            return session.state
         if self._ended or self._engine.finished:
             return State.CLOSED
-        return State.CONNECTING if session is None else State.OPEN
+        session = self._engine.link.session
+        return State.CONNECTING if session is None else session.state
 
     @property
     def is_open(self) -> bool:
@@ -192,25 +191,23 @@ class BaseConnection:
         elif isinstance(event, Failure):
             self._report_failure(event.error)
         elif isinstance(event, Declined):
-            self._report_declined(event.error)
+            self._failures.report_declined(self._address, event)
+
+    @property
+    def _failures(self) -> FailureLog:
+        """Who counts failures."""
+        raise NotImplementedError
 
     def _report_failure(self, error: WebSocketError) -> None:
         cause = error.cause if isinstance(error, SocketClosed) else "protocol"
         if cause == "error" and error.__cause__ is None:
             # the handler that raised was reported where it was called
             return
-        ordinary = cause in _ORDINARY
-        self._log(logging.DEBUG if ordinary else logging.INFO, "failed", error)
-        if not ordinary:
-            self._call_onerror(error.__cause__ if cause == "error" else error)
-
-    def _report_declined(self, error: WebSocketError | None) -> None:
-        if error is None:
-            self._log(logging.DEBUG, "was answered over plain HTTP")
+        if cause in _ORDINARY:
+            self._log(logging.DEBUG, "failed", error)
             return
-        self._log(logging.INFO, "handshake failed", error)
-        if isinstance(error, HandshakeError) and _is_ours(error):
-            logger.error("%s: a handshake callback raised", self, exc_info=error.__cause__)
+        self._failures.report(logging.INFO, self._address, "failed", error)
+        self._call_onerror(error.__cause__ if cause == "error" else error)
 
     def _call(self, handler: Callable[..., object], *arguments: Any) -> None:
         try:
@@ -221,7 +218,7 @@ class BaseConnection:
                 self._log(logging.DEBUG, "handler ended", error)
                 return
             name = getattr(handler, "__name__", "handler")
-            logger.exception("%s: %s raised; closing with 1011", self, name)
+            self._report_raised(f"{name} raised; closing with 1011", error)
             with self._lock:
                 self._fail_handler(error)
             self._call_onerror(error)
@@ -232,8 +229,8 @@ class BaseConnection:
     def _call_onerror(self, error: BaseException | None) -> None:
         try:
             self.onerror(error)  # type: ignore[arg-type]
-        except Exception:
-            logger.exception("%s: onerror raised", self)
+        except Exception as raised:
+            self._report_raised("onerror raised", raised)
 
     def _fail_handler(self, error: Exception) -> None:
         """Close with 1011; the lock is held."""
@@ -262,20 +259,19 @@ class BaseConnection:
         try:
             self.onclose(error.code, error.reason)
         except Exception as raised:
-            logger.exception("%s: onclose raised", self)
+            self._report_raised("onclose raised", raised)
             self._call_onerror(raised)
 
+    def _report_raised(self, what: str, error: BaseException) -> None:
+        self._failures.report_raised(self._address, what, error)
+
     def _log(self, level: int, what: str, detail: object = "") -> None:
-        log_event(level, str(self), what, detail)
+        log_event(level, self, what, detail)
 
 
 def cost(event: LinkEvent) -> int:
     """Return about how many bytes an event takes that waits to be handed out."""
     return _LEAST_CHARGE + (sys.getsizeof(event.payload) if isinstance(event, Message) else 0)
-
-
-def _is_ours(error: HandshakeError) -> bool:
-    return error.response is not None and error.response.status == 500
 
 
 def _peer_name(engine: Engine) -> Any:

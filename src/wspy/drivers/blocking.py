@@ -18,8 +18,8 @@ from ..extensions.base import Extension
 from ..handshake.accepted import Accepted
 from ..handshake.uri import URI, parse_uri
 from ..protocol.frame import close_frame
+from .failures import FailureLog
 from .frames import Callback, FrameCalls
-from .log import log_event, show_address
 from .opening import (
     Address,
     connect_tcp,
@@ -92,6 +92,8 @@ class websocket(SocketLike, FrameCalls):
         self._is_tls = False
         self._server_hostname: str | None = None
         self._pump: Pump | None = None
+        #: Who tells of failures; a listening socket counts those of all that it accepts.
+        self.failures = FailureLog(time.monotonic)
 
     @classmethod
     def from_pump(cls, pump: Pump, options: Options) -> websocket:
@@ -106,6 +108,7 @@ class websocket(SocketLike, FrameCalls):
         self._is_tls = pump.engine.link.tls is not None
         self._server_hostname = None
         self._pump = pump
+        self.failures = FailureLog(time.monotonic)
         return self
 
     # opening
@@ -145,7 +148,7 @@ class websocket(SocketLike, FrameCalls):
             try:
                 client = AcceptedWebsocket(self, sock, address)
             except (WebSocketError, OSError) as error:
-                log_event(logging.INFO, show_address(address), "handshake failed", error)
+                self.failures.report(logging.INFO, address, "handshake failed", error)
                 sock.close()
                 continue
             if client.is_open:
@@ -212,6 +215,7 @@ class websocket(SocketLike, FrameCalls):
             self._pump.abort()
         else:
             self.sock.close()
+            self.failures.tell_all()
 
     def send_close(self, code: int | None = 1000, reason: str = "") -> None:
         """Send a close frame (RFC 6455 §5.5.1)."""
@@ -249,6 +253,7 @@ class AcceptedWebsocket(websocket):
         self._is_tls = listener._is_tls
         self._server_hostname = None
         self.address = address
+        self.failures = listener.failures
         set_nodelay(sock)
         link = server_link(
             listener._options.for_server(),
@@ -265,9 +270,8 @@ class AcceptedWebsocket(websocket):
         assert self._pump is not None
         event = finish_opening(self._pump)
         if isinstance(event, Declined):
+            self.failures.report_declined(self.address, event)
             self._pump.linger()
-            if event.error is not None:
-                raise event.error
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self, self.address))

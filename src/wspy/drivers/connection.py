@@ -18,6 +18,7 @@ from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
 from .base import BaseConnection, cost
+from .failures import FailureLog
 from .keeper import keeper
 from .waiting import HELD, Pump, Ticket
 
@@ -65,6 +66,10 @@ class Connection(BaseConnection):
         # a loop that answers messages must not read ahead of its answers
         self._is_looping = False
         self._listened_at = pump.clock()
+
+    @property
+    def _failures(self) -> FailureLog:
+        return self.sock.failures
 
     def _now(self) -> float:
         return self._pump.clock()

@@ -9,11 +9,12 @@ from typing import Any
 
 from ..engine import new_engine
 from ..engine.interface import Engine
+from ..engine.reference import READ_SIZE
 from ..errors import WebSocketError
 from ..handshake.http import Response
 from ..protocol.close import CLOSE_GOING_AWAY
 from ..protocol.message import Message
-from .log import log_event, logger, show_address
+from .log import log_event, show_address
 from .nonblocking import AsyncConnection
 from .opening import Address, server_link
 from .poller import READ, WRITE, Poller, new_poller
@@ -23,13 +24,19 @@ from .wheel import Wheel
 
 # a loop that is held up longer than this, in seconds, says so
 _LAG = 1.0
+# the least that is read at once of a client, while it is new or its turns are long, in bytes
+_LITTLE = 2048
+# how many come in, or are woken by the wheel, before the others have their turn: a
+# thousand that were too slow together must not hold up who was not
+_AT_ONCE = 8
 
 
 class ServerClient(Routed, AsyncConnection):
     """A client of :class:`AsyncServer`; its methods may be called from any thread."""
 
     server: AsyncServer
-    _burst = 256
+    # about as long as an honest client waits anyway, so that a flood does not hold up others
+    _turn = 0.0005
 
     def __init__(self, server: AsyncServer, engine: Engine, address: Address) -> None:
         self.server = server
@@ -42,6 +49,7 @@ class ServerClient(Routed, AsyncConnection):
         self.interest = READ
         self.slot = -1
         self.is_dirty = False
+        self._read_size = _LITTLE
 
     def onsent(self, message: Message) -> None:
         self.server.onsent(self, message)
@@ -56,10 +64,15 @@ class ServerClient(Routed, AsyncConnection):
             if events & READ:
                 with self._lock:
                     if self._engine.wants_read:
-                        self._engine.on_readable(now)
+                        self._engine.on_readable(now, self._read_size)
+            began = self._now()
             self._serve(now)
-        except Exception:
-            self._give_up()
+            # small frames cost much more than their bytes, also those that are no event yet
+            is_dear = self._now() - began > self._turn
+            size = self._read_size // 4 if is_dear else self._read_size * 2
+            self._read_size = min(READ_SIZE, max(_LITTLE, size))
+        except Exception as error:
+            self._give_up(error)
 
     def _write(self, now: float) -> None:
         # what handlers sent goes out here; what is sent later needs a turn of its own
@@ -69,12 +82,12 @@ class ServerClient(Routed, AsyncConnection):
     def tick(self, now: float | None = None) -> None:
         try:
             super().tick(now)
-        except Exception:
-            self._give_up()
+        except Exception as error:
+            self._give_up(error)
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Let no mistake of an extension's or of ours end the loop."""
-        logger.exception("%s: internal error", self)
+        self._report_raised("internal error", error)
         with self._lock:
             self._engine.link.finish()
             self._engine.close()
@@ -167,9 +180,10 @@ class AsyncServer(BaseServer):
                 self._accept_all(poller, now)
         self._serve_dirty(poller, now)
         # judged by the time before the handlers ran: a blocked loop is nobody's fault
-        for client in self._wheel.due(now):
+        for client in self._wheel.due(now, _AT_ONCE):
             client.tick(now)
             self._update(poller, client, now)
+        self.failures.tell_due(now)
         if self._stop_at is not None and not self._is_stopping:
             self._close_all(poller)
         lag = self._clock() - now
@@ -182,8 +196,7 @@ class AsyncServer(BaseServer):
         if self._dirty:
             return 0.0
         times = [when for when in (self._wheel.next_time(), self._stop_at) if when is not None]
-        if self._rest_until:
-            times.append(self._rest_until)
+        times += [when for when in (self._rest_until, self.failures.due) if when]
         return max(0.0, min(times) - self._clock()) if times else None
 
     def _serve_dirty(self, poller: Poller, now: float) -> None:
@@ -217,7 +230,7 @@ class AsyncServer(BaseServer):
     # coming and going
 
     def _accept_all(self, poller: Poller, now: float) -> None:
-        for _ in range(64):
+        for _ in range(_AT_ONCE):
             accepted = self._accept()
             if accepted is None:
                 break
@@ -241,7 +254,7 @@ class AsyncServer(BaseServer):
             )
             client = ServerClient(self, new_engine(sock, link), address)
         except (WebSocketError, OSError) as error:
-            log_event(logging.WARNING, show_address(address), "cannot be served", error)
+            self.failures.report(logging.WARNING, self.address, "cannot serve", error)
             sock.close()
             self._release(address)
             return

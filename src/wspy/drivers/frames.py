@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import InvalidState, ProtocolError, SocketClosed
-from ..protocol.frame import Frame, close_frame
+from ..protocol.frame import Frame
 from .waiting import Pump, Ticket
 
 Callback = Callable[..., object]
@@ -101,18 +101,10 @@ class FrameCalls:
 
     def _next_frame(self, now: float) -> Frame | None:
         link = self.pump.engine.link
-        if isinstance(link.error, ProtocolError):
-            self._raise_if_lost()
         try:
-            frame = link.next_frame()
-        except ProtocolError as error:
-            # RFC 6455 §7.1.7
-            link.error = error
-            assert link.frames is not None
-            link.frames.send_frame(close_frame(error.code, str(error)))
-            link.pump()
+            frame = link.next_frame(now)
+        except ProtocolError:
             self.pump.flush()
-            link.lose(now)
             raise
         if frame is None:
             self._raise_if_lost()
@@ -122,8 +114,8 @@ class FrameCalls:
 
     def _raise_if_lost(self) -> None:
         engine = self.pump.engine
-        if engine.finished or engine.link.lost:
-            raise SocketClosed("lost", detail=str(engine.link.error or ""))
+        if engine.finished or engine.link.lost or engine.link.ended_at is not None:
+            raise engine.link.closed_error()
 
     # frames, for callers that wait by themselves
 

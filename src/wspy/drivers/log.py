@@ -25,7 +25,7 @@ def show_address(address: Any) -> str:
     return str(address) if address else "unix"
 
 
-def log_event(level: int, peer: str, what: str, detail: object = "") -> None:
+def log_event(level: int, peer: object, what: str, detail: object = "") -> None:
     """Write one line about a connection."""
     if logger.isEnabledFor(level):
         text = f"{peer} {what}: {detail}" if detail else f"{peer} {what}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import math
 import threading
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..engine.interface import Engine
+from ..engine.lifecycle import LinkEvent
 from ..errors import BufferFull, InvalidState, SocketClosed
 from ..protocol.close import CLOSE_NORMAL, CLOSE_POLICY, pack_close
 from ..protocol.events import Ping
@@ -17,6 +18,7 @@ from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
 from .base import BaseConnection
+from .failures import FailureLog
 
 if TYPE_CHECKING:
     from .blocking import websocket
@@ -49,11 +51,15 @@ class AsyncConnection(BaseConnection):
         # frames may have come with the handshake
         self._is_fresh = engine.link.accepted is not None
 
+    @property
+    def _failures(self) -> FailureLog:
+        return self.sock.failures  # type: ignore[no-any-return]
+
     def _now(self) -> float:
         return self._clock()
 
-    # the most events that are handed out before others have their turn
-    _burst = sys.maxsize
+    # for how many seconds events are handed out before others have their turn
+    _turn = math.inf
 
     def _changed(self) -> None:
         """Do nothing: whoever waits asks :meth:`can_send`."""
@@ -225,8 +231,10 @@ class AsyncConnection(BaseConnection):
     def _serve(self, now: float) -> None:
         """Hand out what has arrived, and write all answers at once."""
         self._is_fresh = False
+        until = self._now() + self._turn
         while True:
-            for _ in range(self._burst):
+            event: LinkEvent | None = None
+            while event is None or self._now() < until:
                 with self._lock:
                     paused = self._engine.link.is_paused
                     event = None if paused else self._engine.next_event(now)

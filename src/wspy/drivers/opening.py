@@ -53,6 +53,7 @@ def server_link(
         secure=tls is not None,
         tls=tls.ssl_object if tls else None,
         clock=clock,
+        wall_clock=time.time,
         refuse=refuse,
     )
     return Link(handshake, options.limits, now, tls=tls, messages=messages)

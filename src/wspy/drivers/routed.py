@@ -6,12 +6,17 @@ from typing import Any
 
 from ..protocol.message import Message
 from .base import BaseConnection
+from .failures import FailureLog
 
 
 class Routed(BaseConnection):
     """A client of a server: its events go to the server's methods."""
 
     server: Any
+
+    @property
+    def _failures(self) -> FailureLog:
+        return self.server.failures  # type: ignore[no-any-return]
 
     def onopen(self) -> None:
         self.server.onopen(self)

@@ -20,6 +20,7 @@ from ..errors import BufferFull, InvalidState, SocketClosed
 from ..handshake.http import Request, Response, text_response
 from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
+from .failures import FailureLog
 from .log import log_event, logger, show_address
 from .opening import Address, look_up, set_nodelay
 from .options import server_context, split_options
@@ -91,6 +92,8 @@ class BaseServer:
         self._rest_until = 0.0
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
         self._waker = Waker()
+        #: Who tells of failures, and counts those that repeat.
+        self.failures = FailureLog(self._clock, self._waker.wake)
         self._stop_at: float | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -171,6 +174,7 @@ class BaseServer:
                 self._serve()
         finally:
             self._close_sockets()
+            self.failures.tell_all()
             self._stopped.set()
             log_event(logging.INFO, show_address(self.address), "stopped")
 
@@ -293,7 +297,7 @@ class BaseServer:
         except OSError as error:
             if error.errno in _BAD_LISTENER:
                 raise
-            log_event(logging.WARNING, show_address(self.address), "cannot accept", error)
+            self.failures.report(logging.WARNING, self.address, "cannot accept", error)
             if error.errno in _OUT_OF_DESCRIPTORS:
                 self._turn_away_one()
             # accept also tells the errors of a connection that broke before
@@ -336,17 +340,17 @@ class BaseServer:
         most_here = self._limits.max_connections_per_address
         with self._guard:
             before, here = self._total, self._counts.get(host, 0)
-            if before >= most + _REFUSED_AT_ONCE:
-                return False
-            if host is not None and here >= most_here + _REFUSED_AT_ONCE:
-                return False
-            self._total += 1
-            self._counts[host] = here + 1
-        if before >= most:
-            return _busy(f"the server is full ({name}={most})")
-        if host is not None and here >= most_here:
-            return _busy(f"too many from your address (max_connections_per_address={most_here})")
-        return True
+            over, why = before - most, f"the server is full ({name}={most})"
+            if host is not None and here - most_here > over:
+                over = here - most_here
+                why = f"too many from your address (max_connections_per_address={most_here})"
+            if over < _REFUSED_AT_ONCE:
+                self._total += 1
+                self._counts[host] = here + 1
+        if over >= _REFUSED_AT_ONCE:
+            self.failures.report(logging.INFO, address, "turned away", why)
+            return False
+        return _busy(why) if over >= 0 else True
 
     def _most_clients(self) -> tuple[int, str]:
         """Return how many clients are served at once, and the argument that says so."""
@@ -364,7 +368,7 @@ class BaseServer:
 
 
 def _busy(why: str) -> Response:
-    return text_response(503, f"{why}\n", [("Retry-After", "5")])
+    return text_response(503, why, [("Retry-After", "5")])
 
 
 def turn_away(sock: socket.socket, plain: bool) -> None:

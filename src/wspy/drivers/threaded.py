@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..errors import WebSocketError
 from ..handshake.http import Response
 from ..protocol.close import CLOSE_GOING_AWAY
 from .connection import Connection
-from .log import log_event, logger, show_address
+from .log import log_event, show_address
 from .opening import Address, finish_opening, server_link
 from .poller import READ, new_poller
 from .routed import Routed
@@ -33,7 +34,7 @@ class ServerConnection(Routed, Connection):
         """Run the handshake and then call the server's methods until the end."""
         event = finish_opening(self._pump)
         if isinstance(event, Declined):
-            self._report_declined(event.error)
+            self._failures.report_declined(self._address, event)
             self._pump.linger()
             return
         self._dispatch_opened(event)
@@ -78,12 +79,17 @@ class Server(BaseServer):
             poller.register(self._listener.fileno(), READ)
             poller.register(self._waker.fileno(), READ)
             while self._stop_at is None:
-                rest = self._rest_until - self._clock()
-                if rest > 0:
+                now = self._clock()
+                self.failures.tell_due(now)
+                rests = self._rest_until > now
+                if rests:
                     poller.modify(self._listener.fileno(), 0)
-                poller.poll(rest if rest > 0 else None)
+                times = [
+                    when for when in (self._rest_until, self.failures.due) if when and when > now
+                ]
+                poller.poll(min(times) - now if times else None)
                 self._waker.clear()
-                if rest > 0:
+                if rests:
                     poller.modify(self._listener.fileno(), READ)
                 elif self._stop_at is None:
                     self._accept_all()
@@ -116,7 +122,7 @@ class Server(BaseServer):
                 self._members[client] = thread
             thread.start()
         except (WebSocketError, OSError, RuntimeError) as error:
-            log_event(30, show_address(address), "cannot be served", error)
+            self.failures.report(logging.WARNING, self.address, "cannot serve", error)
             sock.close()
             self._forget(client, address)
 
@@ -145,9 +151,9 @@ class Server(BaseServer):
         try:
             client.serve()
         except WebSocketError as error:
-            log_event(20, str(client), "failed", error)
-        except Exception:
-            logger.exception("%s: internal error", client)
+            self.failures.report(logging.INFO, address, "failed", error)
+        except Exception as error:
+            self.failures.report_raised(address, "internal error", error)
         finally:
             try:
                 client.abort()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Generic, Protocol, TypeVar
 
 
@@ -47,14 +48,19 @@ class Wheel(Generic[T]):
             self._slots.pop(member.slot, None)
         member.slot = -1
 
-    def due(self, now: float) -> list[T]:
-        """Return whose time has come; they have to schedule themselves again."""
+    def due(self, now: float, most: int = sys.maxsize) -> list[T]:
+        """Return whose time has come, so many at most; they have to schedule themselves again."""
         current = int(now / self._resolution)
         found: list[T] = []
         for slot in sorted(slot for slot in self._slots if slot <= current):
-            for member in self._slots.pop(slot):
+            members = self._slots[slot]
+            while members and len(found) < most:
+                member, _ = members.popitem()
                 member.slot = -1
                 found.append(member)
+            if members:
+                break
+            del self._slots[slot]
         self._done = max(self._done, current)
         return found
 

@@ -23,9 +23,12 @@ class Declined:
     """The handshake ended without a WebSocket: refused, or plain HTTP was answered.
 
     :ivar error: why, or None if a ``Response`` was given on purpose.
+    :ivar ordinary: whether that is nobody's mistake: not a byte came, as from
+        port scans and health checks, or credentials were asked for.
     """
 
     error: WebSocketError | None
+    ordinary: bool = False
 
 
 LinkEvent = Event | Opened | Declined

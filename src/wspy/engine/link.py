@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from ..errors import HandshakeError, SocketClosed, SSLError, WebSocketError
+from ..errors import HandshakeError, ProtocolError, SocketClosed, SSLError, WebSocketError
 from ..handshake.accepted import Accepted
 from ..handshake.client import ClientHandshake
 from ..handshake.server import ServerHandshake
 from ..protocol.events import Pong
-from ..protocol.frame import Frame
+from ..protocol.frame import Frame, close_frame
 from ..protocol.limits import Limits
 from ..protocol.message import Message
 from ..protocol.outbox import Outbox
@@ -78,6 +78,7 @@ class Link:
         self.wire = Outbox() if tls else self.outbox
         self.watch = Watch(limits, now)
         self._messages = messages
+        self._heard = False
         self._events: deque[LinkEvent] = deque()
         self.ended_at: float | None = None
         self._push_opening(now)
@@ -87,6 +88,7 @@ class Link:
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes that the socket read; ask for :meth:`next_event` next."""
         self.watch.received(now)
+        self._heard = True
         if isinstance(self.error, SSLError):
             # what follows the failure of TLS says nothing
             return
@@ -146,12 +148,21 @@ class Link:
             self.watch.arrives(session.is_receiving, now)
         return event
 
-    def next_frame(self) -> Frame | None:
+    def next_frame(self, now: float) -> Frame | None:
         """Return the next frame, in place of :meth:`next_event`.
 
-        :raises ProtocolError: if the peer broke a rule.
+        :raises ProtocolError: if the peer broke a rule; what tells it so is queued.
         """
-        return self.frames.next_frame() if self.frames is not None else None
+        if self.frames is None or self.phase is not Phase.OPEN:
+            return None
+        try:
+            return self.frames.next_frame()
+        except ProtocolError as error:
+            # RFC 6455 §7.1.7
+            self.error = error
+            self.frames.send_frame(close_frame(error.code, str(error)))
+            self._end(now, half_close=True)
+            raise
 
     def start_session(self) -> Session:
         """Go from frames to messages, with the bytes that have arrived so far."""
@@ -176,7 +187,7 @@ class Link:
             self._open(opening.accepted)
             return
         self.error = opening.error
-        self._events.append(Declined(opening.error))
+        self._decline(opening.error)
         self._end(now, half_close=True)
 
     def _open(self, accepted: Accepted) -> None:
@@ -299,10 +310,14 @@ class Link:
         """Give up on TLS or on the handshake; what TLS has to say still goes out."""
         self.error = error
         if self.phase is Phase.OPENING:
-            self._events.append(Declined(error))
+            self._decline(error)
         elif self.session is not None:
             self.session.receive_eof()
         self._end(now, half_close=True)
+
+    def _decline(self, error: WebSocketError | None) -> None:
+        challenges = isinstance(self.opening, ServerHandshake) and self.opening.challenges
+        self._events.append(Declined(error, ordinary=challenges or not self._heard))
 
     def _check_end(self, now: float) -> None:
         session = self.session
@@ -333,7 +348,7 @@ class Link:
             return
         if self.phase is Phase.OPENING:
             self.error = self.error or HandshakeError("ended before the handshake was done")
-            self._events.append(Declined(self.error))
+            self._decline(self.error)
         self.phase = Phase.FINISHED
         if self.frames is not None:
             self.frames.close()
@@ -349,7 +364,8 @@ class Link:
     def closed_error(self) -> SocketClosed:
         """Return the exception that tells how the connection ended."""
         if self.session is None:
-            return SocketClosed("lost", detail=str(self.error or ""))
+            cause = "protocol" if isinstance(self.error, ProtocolError) else "lost"
+            return SocketClosed(cause, detail=str(self.error or ""))
         error = self.session.closed_error()
         error.unsent = self.unsent()
         return error

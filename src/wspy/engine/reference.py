@@ -11,6 +11,8 @@ from .lifecycle import LinkEvent, Phase
 from .link import Link
 
 READ_SIZE = 64 * 1024
+# what is read at once of what nobody wants
+_SCRAP = 4096
 
 # EAGAIN, also as a socket says it that was TLS before it came to us
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -34,6 +36,9 @@ class ReferenceEngine:
         return self.sock.fileno()
 
     def on_readable(self, now: float, size: int = READ_SIZE) -> bool:
+        if self.link.phase is Phase.ENDING:
+            # it is thrown away, perhaps without end
+            size = min(size, _SCRAP)
         try:
             data = self.sock.recv(size)
         except _NOT_NOW:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Union
 from urllib.parse import parse_qs
@@ -34,11 +35,22 @@ class Headers:
         self._items: list[tuple[str, str]] = []
         # by name in lower case: a handshake asks for a dozen of them
         self._values: dict[str, list[str]] = {}
-        pairs = items.items() if isinstance(items, (Headers, Mapping)) else items
-        for pair in pairs:
+        if isinstance(items, Headers):
+            self._items = list(items._items)
+            self._values = {name: list(values) for name, values in items._values.items()}
+            return
+        for pair in items.items() if isinstance(items, Mapping) else items:
             if isinstance(pair, str) or len(pair) != 2:
                 raise TypeError(f"headers must be a mapping or pairs (name, value), not {pair!r}")
             self.add(*pair)
+
+    @classmethod
+    def of_checked(cls, fields: Iterable[tuple[str, str]]) -> Headers:
+        """Take fields that whoever read them has checked by the rules of :meth:`add`."""
+        headers = cls()
+        for name, value in fields:
+            headers._append(name, value)
+        return headers
 
     def add(self, name: str, value: str) -> None:
         """Append a field; the white space around its value is dropped.
@@ -57,7 +69,9 @@ class Headers:
             raise ValueError(
                 f"header {name}: {value[:40]!r} has control characters or is not latin-1"
             )
-        value = value.strip(" \t")
+        self._append(name, value.strip(" \t"))
+
+    def _append(self, name: str, value: str) -> None:
         self._items.append((name, value))
         self._values.setdefault(name.lower(), []).append(value)
 
@@ -209,12 +223,16 @@ class Response:
         """The body as text, for reading and logging; bad UTF-8 is replaced."""
         return self.body.decode("utf-8", "replace")
 
-    def encode(self, *, body: bool = True) -> bytes:
+    def encode(self, *, body: bool = True, now: float | None = None) -> bytes:
         """Return the response's bytes, with the headers that its body and end demand.
 
         :param body: False leaves the body out, as an answer to HEAD does.
+        :param now: seconds since 1970 for the Date header; None if nobody knows.
         """
         headers = Headers(self.headers)
+        # RFC 9110 §6.6.1: a server with a clock says when it answered, one without says nothing
+        if now is not None and self.status >= 200:
+            _add_missing(headers, "Date", formatdate(now, usegmt=True))
         # RFC 9110 §8.6, §15.3.5, §15.4.5: these have neither a body nor its length
         bodiless = self.status < 200 or self.status in (204, 304)
         if not bodiless:

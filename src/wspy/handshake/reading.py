@@ -41,6 +41,9 @@ class HeadKind(enum.Enum):
 _STOP = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _STOP_ASCII = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f-\xff]")
 
+# RFC 9110 §5.6.3
+_OWS = " \t"
+
 _TLS_HANDSHAKE = 0x16
 
 
@@ -136,7 +139,7 @@ class HeadReader:
         elif line:
             self._take_field(line)
         else:
-            self.head = Head(self._start, Headers(self._fields))
+            self.head = Head(self._start, Headers.of_checked(self._fields))
 
     def _take_start(self, line: str) -> None:
         if line:
@@ -155,24 +158,24 @@ class HeadReader:
             raise HeadError(
                 431, f"more header lines than our limit of {self._limits.max_headers} (max_headers)"
             )
-        if line[0] in " \t":
+        if line[0] in _OWS:
             self._unfold(line)
             return
         name, colon, value = line.partition(":")
         # RFC 9112 §5.1: no white space between the name and the colon
-        if colon and name.endswith((" ", "\t")) and is_token(name.rstrip(" \t")):
+        if colon and name.endswith(tuple(_OWS)) and is_token(name.rstrip(_OWS)):
             raise HeadError(400, f"white space before the colon of header {name[:40]!r}")
         # RFC 9112 §5
         if not colon or not is_token(name):
             raise HeadError(400, f"expected 'name: value', not {line[:40]!r}")
-        self._fields.append((name, value.strip(" \t")))
+        self._fields.append((name, value.strip(_OWS)))
 
     def _unfold(self, line: str) -> None:
         # RFC 9112 §5.2: a server refuses folded lines, a client reads them as spaces
         if self._kind is HeadKind.REQUEST or not self._fields:
             raise HeadError(400, f"folded header line {line[:40]!r}")
         name, value = self._fields[-1]
-        self._fields[-1] = (name, f"{value} {line.strip()}".strip())
+        self._fields[-1] = (name, f"{value} {line.strip(_OWS)}".strip(_OWS))
 
 
 class BodyReader:

@@ -104,9 +104,13 @@ class ServerHandshake:
     because a plain HTTP request was answered.
 
     :param clock: returns seconds; for the nonces of Digest authentication.
+    :param wall_clock: returns seconds since 1970, for the Date of refusals and plain answers;
+        None if there is no such clock.
     :param refuse: a response to give to any request, for example 503.
     :ivar request: the request, once it was read.
     :ivar response: the answer, once it is known.
+    :ivar challenges: whether it asks for credentials that were not given, or
+        for fresh ones (RFC 9110 §15.5.2); wrong ones are another matter.
     """
 
     def __init__(
@@ -117,15 +121,18 @@ class ServerHandshake:
         secure: bool = False,
         tls: Any = None,
         clock: Callable[[], float],
+        wall_clock: Callable[[], float] | None = None,
         refuse: Response | None = None,
     ) -> None:
         self.accepted: Accepted | None = None
         self.error: HandshakeError | None = None
         self.request: Request | None = None
         self.response: Response | None = None
+        self.challenges = False
         self._options = options
         self._peer, self._secure, self._tls = peer, secure, tls
         self._clock = clock
+        self._wall_clock = wall_clock
         self._refuse = refuse
         self._reader = HeadReader(options.limits, HeadKind.REQUEST)
         self._heard = False
@@ -197,7 +204,9 @@ class ServerHandshake:
     def _send(self, response: Response) -> None:
         self.response = response
         # RFC 9110 §9.3.2
-        self._out += response.encode(body=self.request is None or self.request.method != "HEAD")
+        body = self.request is None or self.request.method != "HEAD"
+        now = None if self._wall_clock is None else self._wall_clock()
+        self._out += response.encode(body=body, now=now)
 
     def _read_request(self, head: Head) -> Request:
         request = parse_request(head)
@@ -208,7 +217,9 @@ class ServerHandshake:
     def _plain_answer(self, request: Request) -> Response | None:
         # RFC 9110 §15.6.4
         if self._refuse is not None:
-            raise HandshakeError(f"refused with {self._refuse.status}", self._refuse)
+            answer = self._refuse
+            why = f"{answer.status} {answer.reason}: {answer.text.strip()}"
+            raise HandshakeError(why, answer)
         if self._options.onrequest is None:
             return None
         response = self._options.onrequest(request)
@@ -265,6 +276,7 @@ class ServerHandshake:
         outcome = authenticate(schemes, request, now)
         # RFC 6455 §10.5, RFC 9110 §15.5.2
         if isinstance(outcome, Denied):
+            self.challenges = outcome.stale or "Authorization" not in request.headers
             fields = [("WWW-Authenticate", value) for value in challenges(schemes, now, outcome)]
             raise refusal(401, outcome.why, fields)
         request.user = outcome

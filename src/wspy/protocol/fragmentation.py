@@ -18,6 +18,9 @@ from .opcodes import (
 from .stream import FrameStream
 from .utf8 import Utf8Validator
 
+# fragments of fewer bytes are put together as they come
+_JOIN_BELOW = 4096
+
 
 class Reassembler:
     """Puts the fragments of one message together, within the limits.
@@ -33,13 +36,15 @@ class Reassembler:
     def __init__(self, limits: Limits, *, validate: bool = True) -> None:
         self._limits = limits
         self._validate = validate
-        self._reset()
+        self.reset()
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Forget the message under way."""
         self._first: Frame | None = None
         self._fragments = 0
         self._wire = 0
-        self._payload = bytearray()
+        self._payload: list[bytes | bytearray] = []
+        self._size = 0
         self._text: Utf8Validator | None = None
         # bytes of the arriving frame that were validated already
         self._seen = 0
@@ -52,7 +57,7 @@ class Reassembler:
     @property
     def budget(self) -> int:
         """The most bytes that the next fragment may have, inflated."""
-        return self._limits.max_message - len(self._payload)
+        return self._limits.max_message - self._size
 
     def check_header(self, header: Header, *, coded: bool = False) -> None:
         """Refuse a data frame that must not come now, or that goes over a limit.
@@ -107,7 +112,7 @@ class Reassembler:
         :raises ProtocolError: 1007 for text that is not UTF-8.
         :raises PayloadTooBig: if the message became too big.
         """
-        self._limits.check_message(len(frame.payload), len(self._payload))
+        self._limits.check_message(len(frame.payload), self._size)
         if self._first is None and frame.final:
             self._text = None
             self._seen = 0
@@ -118,12 +123,22 @@ class Reassembler:
         self._seen = 0
         self._fragments += 1
         self._wire += wire_size
-        self._payload += frame.payload
+        self._keep(frame.payload)
         return self._finish(first) if frame.final else None
 
+    def _keep(self, payload: bytes) -> None:
+        # a big fragment is not copied twice, and of many small ones not each is an object
+        self._size += len(payload)
+        if len(payload) >= _JOIN_BELOW:
+            self._payload.append(payload)
+            return
+        if not self._payload or not isinstance(self._payload[-1], bytearray):
+            self._payload.append(bytearray())
+        self._payload[-1] += payload
+
     def _finish(self, first: Frame) -> Frame:
-        payload = bytes(self._payload)
-        self._reset()
+        payload = b"".join(self._payload)
+        self.reset()
         return Frame(first.opcode, payload, rsv1=first.rsv1, rsv2=first.rsv2, rsv3=first.rsv3)
 
 

@@ -14,7 +14,7 @@ from .role import Role
 class FrameParser:
     """Cuts received bytes into frames and refuses what no rule allows.
 
-    Memory grows with what arrived, never with what a header announced.
+    Memory grows with what arrived, never with what a header announced (RFC 6455 §10.4).
 
     :param role: this end's role.
     :param rsv_first: RSV bits that extensions claimed for the first frame of
@@ -64,6 +64,13 @@ class FrameParser:
         """Take bytes from the peer; call :meth:`next_frame` next."""
         self._compact()
         self._buffer += data
+
+    def discard(self) -> None:
+        """Forget what has arrived, for nobody will ask for it."""
+        self._buffer = bytearray()
+        self._start = 0
+        self._header = None
+        self._payload = bytearray()
 
     def next_frame(self) -> Frame | None:
         """Return the next whole frame, unmasked, or None until more has arrived.

@@ -24,7 +24,6 @@ from typing import Any
 
 from ..errors import (
     CloseStatus,
-    PayloadTooBig,
     PingError,
     ProtocolError,
     SocketClosed,
@@ -34,11 +33,11 @@ from .close import (
     CLOSE_NO_STATUS,
     CLOSE_NORMAL,
     CLOSE_UNABLE,
-    may_travel,
     pack_close,
     unpack_close,
 )
 from .events import Close, Event, Failure, Ping, Pong
+from .failure import cause_of, code_of, detached, detail_of, reason_of
 from .fragmentation import Fragmenter, Reassembler
 from .frame import ControlFrame, Frame, Header, Payload, to_bytes
 from .limits import DEFAULT_LIMITS, Limits
@@ -153,7 +152,7 @@ class Session:
         try:
             return self._next_event()
         except ProtocolError as error:
-            self.fail(error)
+            self.fail(detached(error))
         except Exception as error:
             # an extension of the user's own failed
             self.fail(error, code=CLOSE_UNABLE, cause="error")
@@ -186,7 +185,7 @@ class Session:
                 self._incoming.check_partial(header.opcode, payload)
         if self._eof:
             # RFC 6455 §7.1.5: closed without a close frame
-            self.state = State.CLOSED
+            self._end()
             self.error = self.closed_error()
             return Failure(self.error)
         return None
@@ -226,7 +225,7 @@ class Session:
             # RFC 6455 §5.5.1: answered with a close frame, typically with the same code
             self.cause = "peer"
             self._push_close(None if status.code == CLOSE_NO_STATUS else status.code, "")
-        self.state = State.CLOSED
+        self._end()
         return Close(status.code, status.reason)
 
     # sending
@@ -331,12 +330,18 @@ class Session:
         if self.state is State.CLOSED:
             return
         if self.sent is None:
-            self._push_close(_code(error) if code is None else code, _reason(error))
-            self.cause = cause or _cause(error)
-        self.state = State.CLOSED
-        self._detail = _detail(error)
+            self._push_close(code_of(error) if code is None else code, reason_of(error))
+            self.cause = cause or cause_of(error)
+        self._end()
+        self._detail = detail_of(error)
         self.error = error if isinstance(error, WebSocketError) else self._wrap(error)
         self._pending.append(Failure(self.error))
+
+    def _end(self) -> None:
+        self.state = State.CLOSED
+        # the peer may hold TCP open for a while, and would hold the memory, too
+        self._incoming.reset()
+        self._parser.discard()
 
     def _wrap(self, error: Exception) -> SocketClosed:
         wrapped = self.closed_error()
@@ -369,28 +374,3 @@ class Session:
         Drivers that write in pieces use :attr:`outbox` instead.
         """
         return self.outbox.take()
-
-
-def _code(error: Exception) -> int:
-    if isinstance(error, ProtocolError) and may_travel(error.code):
-        return error.code
-    return CLOSE_UNABLE
-
-
-def _reason(error: Exception) -> str:
-    # what failed inside of a handler or extension is not the peer's business
-    private = not isinstance(error, WebSocketError) or getattr(error, "cause", "") == "error"
-    return "" if private else _detail(error)
-
-
-def _detail(error: Exception) -> str:
-    # the rest of what a SocketClosed tells is told by closed_error()
-    return error.detail if isinstance(error, SocketClosed) else str(error) or type(error).__name__
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, PayloadTooBig):
-        return "limit"
-    if isinstance(error, ProtocolError):
-        return "protocol"
-    return error.cause if isinstance(error, SocketClosed) else "error"

@@ -1,0 +1,1 @@
+"""Large messages over a network that loses packets. ``python -m tests.loss``."""

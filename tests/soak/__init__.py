@@ -1,0 +1,1 @@
+"""A million connections that come and go: nothing grows. ``python -m tests.soak``."""
