@@ -21,7 +21,7 @@ help:
 	@echo "make loss           large messages while 5 % of the packets are lost; needs root, nft (LOSS)"
 	@echo "make faults         100,000 faults of the socket for each driver, by seed (FAULTS)"
 	@echo "make abuse          what hostile peers cost and when they are dropped; prints a table"
-	@echo "make interop        tests against other libraries and a browser only"
+	@echo "make interop        other libraries and a browser, direct and through proxies; a table"
 	@echo "make autobahn       Autobahn cases 1-7 and 10, both roles, all drivers"
 	@echo "make autobahn-full  the same and cases 9, 12 and 13"
 	@echo "make build          sdist and wheel in dist/"
@@ -74,7 +74,7 @@ abuse: $(VENV)/.test
 	$(BIN)/python -m tests.abuse $(ABUSE)
 
 interop: $(VENV)/.test
-	$(BIN)/python -m pytest tests/interop $(PYTEST)
+	$(BIN)/python -m tests.interop $(PYTEST)
 
 autobahn: $(VENV)/.test
 	$(BIN)/python autobahn/run.py --cases quick

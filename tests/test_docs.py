@@ -9,6 +9,7 @@ How the Python blocks of a document are run:
 
 A comment behind a ``print(...)`` is a line that must have been printed. Shell
 blocks are not run: the make targets, files and commands in them must exist.
+Proxies are configured with the blocks for them in tests/interop/proxies.py.
 """
 
 from __future__ import annotations
@@ -34,12 +35,11 @@ import pytest
 
 import wspy
 from tests.conftest import Certificates
-from tests.support import ROOT, SRC
+from tests.support import FENCE, ROOT, SRC
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-LANGUAGES = {"python", "sh", "text", "html"}
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LANGUAGES = {"python", "sh", "text", "html", "nginx", "haproxy"}
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 

@@ -11,9 +11,8 @@ import pytest
 
 from tests.conftest import Certificates
 
-from .browser import Browser
-from .house import VARIANTS, House, Variant, serving
-from .node import Node
+from .peers.chromium import Browser
+from .peers.lab import Lab
 
 if sys.version_info < (3, 11):
     # that asyncio warns of every TLS transport that its peer closed first, as if it were left open
@@ -21,19 +20,11 @@ if sys.version_info < (3, 11):
 
 
 @pytest.fixture(scope="session")
-def node() -> Iterator[Node]:
-    """A Node process with npm's ws."""
-    process = Node()
-    yield process
-    process.close()
-
-
-@pytest.fixture(scope="module", params=VARIANTS, ids=str)
-def house(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[House]:
-    """Each of wspy's servers, with and without TLS and permessage-deflate."""
-    variant: Variant = request.param
-    with serving(variant, certificates) as running:
-        yield running
+def lab(certificates: Certificates) -> Iterator[Lab]:
+    """What all peers share."""
+    shared = Lab(certificates)
+    yield shared
+    shared.close()
 
 
 @pytest.fixture(scope="session")

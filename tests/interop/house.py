@@ -1,60 +1,48 @@
-"""wspy's own servers in these tests, and what every server here does for a client."""
+"""wspy's own servers in these tests."""
 
 from __future__ import annotations
 
 import contextlib
-import queue
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import wspy
 from tests.conftest import Certificates
 
 from .payloads import PASSWORD, PROTOCOLS, USER
+from .scenarios import Records, close_in, scenario_of
+from .ways import DIRECT, FULL, PROXIED, Way
 
-WAIT = 15.0
-
-
-@dataclass
-class Records:
-    """What a server saw of each client, by the target that the client asked for."""
-
-    closes: defaultdict[str, queue.Queue[tuple[int, str]]] = field(
-        default_factory=lambda: defaultdict(queue.Queue)
-    )
-
-    def close_of(self, target: str) -> tuple[int, str]:
-        """Wait for the close code and reason that a client sent."""
-        return self.closes[target].get(timeout=WAIT)
+PAGE = Path(__file__).with_name("page.html").read_bytes()
 
 
 class Scenarios:
-    """Decides by the path.
+    """Does what `tests.interop.scenarios` says.
 
-    ``/echo/...``
-        Sends each message back.
-    ``/fragments/...``
-        Sends each message back in several frames.
-    ``/close/...``
-        Closes with the code and the reason that a text message holds.
-    ``/ping/...``
-        Pings with each message's payload, and sends a text with what the pong held.
+    Beyond that, ``/page`` is a page for browsers, and ``/refused`` is refused.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.records = Records()
 
+    def onrequest(self, request: wspy.Request) -> wspy.Response | None:
+        if request.path == "/page":
+            return wspy.Response(200, PAGE, [("Content-Type", "text/html; charset=utf-8")])
+        if request.path == "/refused":
+            return wspy.Response(403, "not you\n")
+        return None
+
     def onmessage(self, client: Any, message: wspy.Message) -> None:
-        path = client.request.path
-        if path.startswith("/fragments/"):
+        scenario = scenario_of(client.request.path)
+        if scenario == "fragments":
             client.send(message, fragment_size=5)
-        elif path.startswith("/close/"):
-            code, _, reason = str(message).partition(" ")
-            client.close(int(code), reason)
-        elif path.startswith("/ping/"):
+        elif scenario == "close":
+            client.close(*close_in(message))
+        elif scenario == "ping":
             client.send_ping(message.data)
         else:
             client.send(message)
@@ -79,54 +67,66 @@ KINDS: dict[str, type[Threaded] | type[Epoll]] = {"threaded": Threaded, "epoll":
 
 @dataclass(frozen=True)
 class Variant:
-    """One of wspy's servers as it is tested."""
+    """One of wspy's servers as it is tested, and the way to it."""
 
     kind: str
-    tls: bool
+    way: Way
     deflate: bool
 
     def __str__(self) -> str:
-        return f"{self.kind}-{'wss' if self.tls else 'ws'}-{'deflate' if self.deflate else 'plain'}"
+        return f"{self.kind}-{self.way}-{'deflate' if self.deflate else 'plain'}"
 
 
-VARIANTS = [
-    Variant(kind, tls, deflate)
-    for kind in KINDS
-    for tls in (False, True)
-    for deflate in (True, False)
-]
+def _variants() -> Iterator[Variant]:
+    combinations = list(itertools.product(KINDS, (True, False)))
+    for kind, deflate in combinations:
+        yield from (Variant(kind, way, deflate) for way in DIRECT)
+    # they take turns behind the proxies
+    turns = itertools.cycle(combinations)
+    for way in PROXIED:
+        for kind, deflate in combinations if FULL else [next(turns)]:
+            yield Variant(kind, way, deflate)
+
+
+VARIANTS = list(_variants())
+# one for each way
+SOME_VARIANTS = list({variant.way: variant for variant in VARIANTS}.values())
 
 
 @dataclass(frozen=True)
 class House:
     """A wspy server that runs.
 
-    :ivar origin: for example ``wss://127.0.0.1:4711``.
+    :ivar origin: for clients, for example ``wss://127.0.0.1:4711``.
     """
 
     variant: Variant
     origin: str
-    records: Records
+    server: Threaded | Epoll
+
+    @property
+    def records(self) -> Records:
+        """How clients closed."""
+        return self.server.records
+
+    @property
+    def page(self) -> str:
+        """The address of the page, by HTTP."""
+        return self.origin.replace("ws", "http", 1) + "/page"
 
 
 @contextlib.contextmanager
-def serving(
-    variant: Variant,
-    certificates: Certificates,
-    onrequest: Callable[[wspy.Request], wspy.Response | None] | None = None,
-    **options: Any,
-) -> Iterator[House]:
-    """Run one of wspy's servers."""
+def serving(variant: Variant, certificates: Certificates, **options: Any) -> Iterator[House]:
+    """Run one of wspy's servers, and what is before it."""
     server = KINDS[variant.kind](
         ("127.0.0.1", 0),
-        ssl_context=certificates.server if variant.tls else None,
+        ssl_context=certificates.server if variant.way.server_tls else None,
         extensions=[wspy.DeflateMessage()] if variant.deflate else [],
         protocols=PROTOCOLS,
-        onrequest=onrequest,
         **options,
     )
-    with server.running() as (host, port):
-        yield House(variant, f"{'wss' if variant.tls else 'ws'}://{host}:{port}", server.records)
+    with server.running() as (_, port), variant.way.to(port, certificates) as origin:
+        yield House(variant, origin, server)
 
 
 def login() -> wspy.BasicAuth:

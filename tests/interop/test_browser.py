@@ -2,57 +2,37 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 import wspy
 from tests.conftest import Certificates
 
-from .browser import Browser
-from .house import VARIANTS, House, Variant, serving
+from .house import SOME_VARIANTS, VARIANTS, House, Variant, serving
 from .payloads import CLOSE_CODE, CLOSE_REASON, PROTOCOLS, TEXT
+from .peers.chromium import Browser
+from .scenarios import target
 
 pytestmark = pytest.mark.timeout(60)
 
-PAGE = Path(__file__).with_name("page.html").read_bytes()
-
-_numbers = itertools.count()
-
-
-def target(scenario: str) -> str:
-    """Return a path that no other test uses."""
-    return f"/{scenario}/page-{next(_numbers)}"
-
-
-def page(request: wspy.Request) -> wspy.Response | None:
-    """Answer plain HTTP with the page."""
-    if "Upgrade" in request.headers:
-        return None
-    return wspy.Response(200, PAGE, [("Content-Type", "text/html; charset=utf-8")])
+each_way = pytest.mark.parametrize("variant", SOME_VARIANTS, ids=str)
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=str)
 def house(
     request: pytest.FixtureRequest, certificates: Certificates, browser: Browser
 ) -> Iterator[House]:
-    """Each of wspy's servers, whose page is open in the browser."""
-    with serving(request.param, certificates, page) as running:
-        browser.open(http(running) + "/")
+    """Each of wspy's servers, by each way, whose page is open in the browser."""
+    with serving(request.param, certificates) as running:
+        browser.open(running.page)
         yield running
-
-
-def http(house: House) -> str:
-    """Return the origin of the page that a server shows."""
-    return house.origin.replace("ws", "http", 1)
 
 
 def test_echo(house: House, browser: Browser) -> None:
     # RFC 6455 §5.6
     outcome = browser.run("echo", target("echo"))
-    assert len(outcome) == 8
+    assert len(outcome) == 10
     assert [name for name, is_same in outcome.items() if not is_same] == []
 
 
@@ -105,31 +85,36 @@ def test_what_is_negotiated(house: House, browser: Browser) -> None:
     assert bool(agreed["extensions"]) == house.variant.deflate
 
 
-@pytest.mark.parametrize("kind", ["threaded", "epoll"])
+def test_a_refusal(house: House, browser: Browser) -> None:
+    # RFC 6455 §4.2.2; a page is not told the status
+    closed = browser.run("outcome", "/refused")
+    assert (closed["code"], closed["wasClean"]) == (wspy.CLOSE_ABNORMAL, False)
+
+
+@each_way
 def test_only_pages_of_trusted_origins(
-    kind: str, certificates: Certificates, browser: Browser
+    variant: Variant, certificates: Certificates, browser: Browser
 ) -> None:
     # RFC 6455 §10.2
-    variant = Variant(kind, tls=False, deflate=True)
-    with serving(variant, certificates, page) as trusted:
-        origins = [http(trusted)]
-        with serving(variant, certificates, page, trusted_origins=origins) as guarded:
-            browser.open(http(trusted) + "/")
+    with serving(variant, certificates) as trusted:
+        origins = [trusted.page.removesuffix("/page")]
+        with serving(variant, certificates, trusted_origins=origins) as guarded:
+            browser.open(trusted.page)
             closed = browser.run("outcome", guarded.origin + "/echo/trusted")
             assert (closed["code"], closed["wasClean"]) == (1000, True)
-            browser.open(http(guarded) + "/")
+            browser.open(guarded.page)
             closed = browser.run("outcome", guarded.origin + "/echo/untrusted")
             assert (closed["code"], closed["wasClean"]) == (wspy.CLOSE_ABNORMAL, False)
 
 
-@pytest.mark.parametrize("kind", ["threaded", "epoll"])
+@each_way
 def test_a_page_hears_of_a_shutdown(
-    kind: str, certificates: Certificates, browser: Browser
+    variant: Variant, certificates: Certificates, browser: Browser
 ) -> None:
     # RFC 6455 §7.4.1
-    variant = Variant(kind, tls=False, deflate=True)
-    with serving(variant, certificates, page) as running:
-        browser.open(http(running) + "/")
+    with serving(variant, certificates) as running:
+        browser.open(running.page)
         browser.run("async path => { window.talk = await Talk.open(path); }", target("echo"))
-    closed = browser.run("() => window.talk.closed")
+        running.server.shutdown()
+        closed = browser.run("() => window.talk.closed")
     assert (closed["code"], closed["wasClean"]) == (wspy.CLOSE_GOING_AWAY, True)

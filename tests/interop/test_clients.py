@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.conftest import Certificates
-
-from .clients import CLIENTS, Client, Refused
-from .house import VARIANTS, House, login, serving
-from .node import Node
+from .house import SOME_VARIANTS, VARIANTS, House, Variant, login, serving
 from .payloads import (
     BINARY_PARTS,
     CLOSE_CODE,
@@ -25,39 +20,41 @@ from .payloads import (
     USER,
     same,
 )
+from .peers import CLIENTS
+from .peers.base import Call, Client, Peer, Refused
+from .peers.lab import Lab
+from .scenarios import target
 
 pytestmark = pytest.mark.timeout(60)
-
-_numbers = itertools.count()
 
 Connect = Callable[..., Client]
 
 
-@pytest.fixture(params=CLIENTS)
-def kind(request: pytest.FixtureRequest) -> type[Client]:
+@pytest.fixture(scope="module", params=VARIANTS, ids=str)
+def house(request: pytest.FixtureRequest, lab: Lab) -> Iterator[House]:
+    """Each of wspy's servers, by each way, with and without permessage-deflate."""
+    with serving(request.param, lab.certificates) as running:
+        yield running
+
+
+@pytest.fixture(params=CLIENTS, ids=str)
+def peer(request: pytest.FixtureRequest) -> Peer:
     """Each of the libraries."""
-    return CLIENTS[request.param]
+    return request.param
 
 
 @pytest.fixture
-def connect(
-    kind: type[Client], certificates: Certificates, request: pytest.FixtureRequest
-) -> Iterator[Connect]:
+def connect(peer: Peer, lab: Lab) -> Iterator[Connect]:
     """Connect a client; it is freed after the test."""
-    needed: Node | None = request.getfixturevalue("node") if kind is CLIENTS["ws"] else None
     with contextlib.ExitStack() as stack:
 
         def connect(url: str, **options: object) -> Client:
-            client = kind(url, certificates, needed, **options)
+            assert peer.client is not None
+            client = peer.client(Call(lab, url, **options))
             stack.callback(client.finish)
             return client
 
         yield connect
-
-
-def target(scenario: str) -> str:
-    """Return a path that no other test uses."""
-    return f"/{scenario}/{next(_numbers)}"
 
 
 def test_echo(house: House, connect: Connect) -> None:
@@ -77,9 +74,9 @@ def test_many_messages_keep_their_order(house: House, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [name for name, kind in CLIENTS.items() if kind.can_fragment], indirect=True
+    "peer", [peer for peer in CLIENTS if "fragments" not in peer.cannot], indirect=True, ids=str
 )
-def test_fragments_from_the_client(house: House, kind: type[Client], connect: Connect) -> None:
+def test_fragments_from_the_client(house: House, peer: Peer, connect: Connect) -> None:
     # RFC 6455 §5.4
     client = connect(house.origin + target("echo"))
     client.send_parts(TEXT_PARTS)
@@ -130,11 +127,11 @@ def test_close_by_the_server(house: House, connect: Connect) -> None:
     assert code in (CLOSE_CODE, 1000)
 
 
-def test_what_is_negotiated(house: House, kind: type[Client], connect: Connect) -> None:
+def test_what_is_negotiated(house: House, peer: Peer, connect: Connect) -> None:
     # RFC 6455 §4.2.2, RFC 7692 §5.1
     client = connect(house.origin + target("echo"), protocols=("chat.v0", *PROTOCOLS[::-1]))
     assert client.protocol == PROTOCOLS[0]
-    assert client.compressed == (house.variant.deflate and kind.can_compress)
+    assert client.compressed == (house.variant.deflate and "permessage-deflate" not in peer.cannot)
     client.send(TEXT)
     assert client.recv() == TEXT
 
@@ -144,10 +141,17 @@ def test_no_subprotocol_in_common(house: House, connect: Connect) -> None:
     assert connect(house.origin + target("echo")).protocol is None
 
 
-@pytest.mark.parametrize("variant", VARIANTS[::4], ids=str)
-def test_login(variant: object, certificates: Certificates, connect: Connect) -> None:
+def test_a_refusal_shows_its_status(house: House, connect: Connect) -> None:
+    # RFC 6455 §4.2.2
+    with pytest.raises(Refused) as refused:
+        connect(house.origin + "/refused")
+    assert refused.value.status == 403
+
+
+@pytest.mark.parametrize("variant", SOME_VARIANTS, ids=str)
+def test_login(variant: Variant, lab: Lab, connect: Connect) -> None:
     # RFC 7617 §2
-    with serving(variant, certificates, auth=login()) as house:
+    with serving(variant, lab.certificates, auth=login()) as house:
         with pytest.raises(Refused) as refused:
             connect(house.origin + "/echo/login", login=(USER, "wrong"))
         assert refused.value.status == 401

@@ -12,8 +12,8 @@ import pytest
 
 from tests.conftest import Certificates
 
-from .browser import Browser
-from .house import WAIT
+from .peers.chromium import Browser
+from .scenarios import WAIT
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 import wspy
-from tests.conftest import Certificates
 
-from .house import WAIT
-from .node import Node
 from .payloads import (
     BINARY_PARTS,
     CLOSE_CODE,
@@ -25,45 +23,70 @@ from .payloads import (
     USER,
     same,
 )
-from .servers import MOVED, SERVERS, Peer
+from .peers import SERVERS
+from .peers.base import MOVED, Peer, Server
+from .peers.lab import Lab
+from .scenarios import WAIT, target
+from .ways import FULL, WAYS, Way
 
 pytestmark = pytest.mark.timeout(60)
-
-_numbers = itertools.count()
 
 Connect = Callable[..., wspy.Connection]
 
 
-PEERS = [f"{name}-{scheme}" for name in SERVERS for scheme in ("ws", "wss")]
-FRAGMENTING = [peer for peer in PEERS if SERVERS[peer.rpartition("-")[0]].can_fragment]
+@dataclass(frozen=True)
+class Variant:
+    """A server of another library, the way to it, and whether wspy offers permessage-deflate."""
+
+    peer: Peer
+    way: Way
+    deflate: bool
+
+    def __str__(self) -> str:
+        return f"{self.peer}-{self.way}-{'deflate' if self.deflate else 'plain'}"
 
 
-@pytest.fixture(scope="module", params=PEERS)
-def peer(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[Peer]:
-    """Each of the servers, with and without TLS."""
-    name, _, scheme = request.param.rpartition("-")
-    needed: Node | None = request.getfixturevalue("node") if name == "ws" else None
-    server = SERVERS[name](scheme == "wss", certificates, needed)
-    yield server
-    server.stop()
+VARIANTS = [
+    Variant(peer, way, deflate)
+    for peer, way, deflate in itertools.product(SERVERS, WAYS, (True, False))
+    if deflate or FULL or way.proxy == "direct"
+]
+FRAGMENTING = [variant for variant in VARIANTS if "fragments" not in variant.peer.cannot]
+DEFLATING = [variant for variant in VARIANTS if variant.deflate]
 
 
-@pytest.fixture(params=[True, False], ids=["deflate", "plain"])
-def deflate(request: pytest.FixtureRequest) -> bool:
-    """Whether wspy offers permessage-deflate."""
-    return bool(request.param)
+@dataclass(frozen=True)
+class There:
+    """A server that runs, and where it is for clients."""
+
+    variant: Variant
+    server: Server
+    origin: str
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=str)
+def there(request: pytest.FixtureRequest, lab: Lab) -> Iterator[There]:
+    """Each of the servers, by each way."""
+    variant: Variant = request.param
+    assert variant.peer.server is not None
+    server = variant.peer.server(lab, variant.way.server_tls)
+    try:
+        with variant.way.to(server.port, lab.certificates) as origin:
+            yield There(variant, server, origin)
+    finally:
+        server.stop()
 
 
 @pytest.fixture
-def connect(peer: Peer, deflate: bool, certificates: Certificates) -> Iterator[Connect]:
+def connect(there: There, lab: Lab) -> Iterator[Connect]:
     """Connect to a path; the connection is aborted after the test, whatever its state."""
     connections: list[wspy.Connection] = []
 
     def connect(path: str, **options: Any) -> wspy.Connection:
         connection = wspy.connect(
-            peer.origin + path,
-            ssl_context=certificates.client,
-            extensions=[wspy.DeflateMessage()] if deflate else [],
+            there.origin + path,
+            ssl_context=lab.certificates.client,
+            extensions=[wspy.DeflateMessage()] if there.variant.deflate else [],
             timeout=WAIT,
             **options,
         )
@@ -73,11 +96,6 @@ def connect(peer: Peer, deflate: bool, certificates: Certificates) -> Iterator[C
     yield connect
     for connection in connections:
         connection.abort()
-
-
-def target(scenario: str) -> str:
-    """Return a path that no other test uses."""
-    return f"/{scenario}/wspy-{next(_numbers)}"
 
 
 def recv(connection: wspy.Connection) -> str | bytes:
@@ -113,7 +131,7 @@ def test_fragments_from_the_client(connect: Connect) -> None:
     assert recv(connection) == b"".join(BINARY_PARTS)
 
 
-@pytest.mark.parametrize("peer", FRAGMENTING, indirect=True)
+@pytest.mark.parametrize("there", FRAGMENTING, indirect=True, ids=str)
 def test_fragments_from_the_server(connect: Connect) -> None:
     # RFC 6455 §5.4
     connection = connect(target("fragments"))
@@ -139,18 +157,18 @@ def test_ping_of_the_server(connect: Connect) -> None:
     assert recv(connection) == "pong are you there?"
 
 
-def test_close_by_the_client(peer: Peer, connect: Connect) -> None:
+def test_close_by_the_client(there: There, connect: Connect) -> None:
     # RFC 6455 §7.1.5, §7.1.6
     path = target("echo")
     connection = connect(path)
     connection.close(CLOSE_CODE, CLOSE_REASON)
-    assert peer.records.close_of(path) == (CLOSE_CODE, CLOSE_REASON)
+    assert there.server.records.close_of(path) == (CLOSE_CODE, CLOSE_REASON)
     assert connection.closed is not None
     assert connection.closed.clean
     assert connection.closed.cause == "local"
 
 
-def test_close_by_the_server(peer: Peer, connect: Connect) -> None:
+def test_close_by_the_server(there: There, connect: Connect) -> None:
     # RFC 6455 §7.1.5, §7.1.6
     connection = connect(target("close"))
     connection.send(f"{CLOSE_CODE} {CLOSE_REASON}")
@@ -161,16 +179,17 @@ def test_close_by_the_server(peer: Peer, connect: Connect) -> None:
     assert closed.value.cause == "peer"
 
 
-def test_what_is_negotiated(connect: Connect, deflate: bool) -> None:
+def test_what_is_negotiated(there: There, connect: Connect) -> None:
     # RFC 6455 §4.1, RFC 7692 §5.1
     connection = connect(target("echo"), protocols=("chat.v0", PROTOCOLS[1]))
     assert connection.subprotocol == PROTOCOLS[1]
     names = [extension.name for extension in connection.extensions]
+    deflate = there.variant.deflate and "permessage-deflate" not in there.variant.peer.cannot
     assert names == (["permessage-deflate"] if deflate else [])
 
 
-@pytest.mark.parametrize("deflate", [True], indirect=True)
-def test_a_redirect_is_followed(connect: Connect, deflate: bool) -> None:
+@pytest.mark.parametrize("there", DEFLATING, indirect=True, ids=str)
+def test_a_redirect_is_followed(there: There, connect: Connect) -> None:
     # RFC 9110 §15.4
     connection = connect("/redirect")
     assert connection.request is not None
@@ -179,8 +198,8 @@ def test_a_redirect_is_followed(connect: Connect, deflate: bool) -> None:
     assert recv(connection) == TEXT
 
 
-@pytest.mark.parametrize("deflate", [True], indirect=True)
-def test_login(connect: Connect, deflate: bool) -> None:
+@pytest.mark.parametrize("there", DEFLATING, indirect=True, ids=str)
+def test_login(there: There, connect: Connect) -> None:
     # RFC 9110 §15.5.2, RFC 7617 §2
     for auth in (None, (USER, "wrong")):
         with pytest.raises(wspy.HandshakeError) as refused:

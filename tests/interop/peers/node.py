@@ -14,12 +14,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from tests.interop.scenarios import WAIT
 from tests.support import ROOT, missing, require_tool
 
-from .house import WAIT
-
 MODULES = ROOT / "node_modules"
-SCRIPT = Path(__file__).with_name("peer.mjs")
+SCRIPT = Path(__file__).with_name("npm_ws.mjs")
 WS = "ws@8"
 
 
@@ -46,7 +45,7 @@ def install_ws() -> None:
 
 
 class Node:
-    """Runs ``peer.mjs``."""
+    """Runs ``npm_ws.mjs``."""
 
     def __init__(self) -> None:
         node = require_tool("node", "nodejs")

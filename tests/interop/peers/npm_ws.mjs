@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { WebSocket, WebSocketServer } from "ws";
 
 const sockets = new Map();
+const servers = new Map();
 
 function tell(id, event, more = {}) {
   process.stdout.write(JSON.stringify({ id, event, ...more }) + "\n");
@@ -22,8 +23,8 @@ function shown(data, isBinary) {
 }
 
 const commands = {
-  connect({ id, url, protocols, ca, auth }) {
-    const socket = new WebSocket(url, protocols, { ca: ca && readFileSync(ca), auth });
+  connect({ id, url, protocols, ca, headers }) {
+    const socket = new WebSocket(url, protocols, { ca: readFileSync(ca), headers });
     sockets.set(id, socket);
     socket.on("open", () =>
       tell(id, "open", { protocol: socket.protocol, extensions: socket.extensions }));
@@ -59,8 +60,10 @@ const commands = {
     });
     const expected = "Basic " + Buffer.from(`${user}:${password}`).toString("base64");
     server.on("upgrade", (request, socket, head) => {
+      socket.on("error", error => tell(id, "error", { message: String(error) }));
       if (request.url === "/redirect") {
-        socket.end("HTTP/1.1 302 Found\r\nLocation: /echo/redirected\r\nContent-Length: 0\r\n\r\n");
+        socket.end("HTTP/1.1 302 Found\r\nLocation: /echo/redirected\r\nContent-Length: 0\r\n" +
+          "Connection: close\r\n\r\n");
       } else if (request.url === "/login" && request.headers.authorization !== expected) {
         socket.end("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"interop\"\r\n" +
           "Content-Length: 0\r\nConnection: close\r\n\r\n");
@@ -68,7 +71,13 @@ const commands = {
         acceptor.handleUpgrade(request, socket, head, client => serve(id, client, request.url));
       }
     });
+    servers.set(id, server);
     server.listen(0, "127.0.0.1", () => tell(id, "listening", { port: server.address().port }));
+  },
+
+  stop({ id }) {
+    servers.get(id).close();
+    servers.delete(id);
   },
 };
 

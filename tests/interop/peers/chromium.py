@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import wspy
+from tests.interop.scenarios import WAIT
 from tests.support import require_tool
 
-from .house import WAIT
+from .base import Peer
 
 FLAGS = (
     "--headless",
@@ -149,3 +150,21 @@ class Browser:
         self._process.wait()
         assert self._process.stderr is not None
         self._process.stderr.close()
+
+
+def _version() -> str:
+    command = [require_tool(*NAMES), "--version"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return said.split()[1]
+
+
+CHROMIUM = Peer(
+    "Chromium",
+    _version,
+    cannot={
+        "server": "a browser does not serve",
+        "fragments": "pages do not choose frames",
+        "pings": "pages cannot send them",
+        "status": "pages are not told that of a refusal",
+    },
+)

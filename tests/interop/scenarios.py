@@ -1,0 +1,58 @@
+"""What every server here does for a client, wspy's and the others': the path decides.
+
+``/echo/...``
+    Sends each message back.
+``/fragments/...``
+    Sends each message back in several frames.
+``/close/...``
+    Closes with the code and the reason that a text message holds.
+``/ping/...``
+    Pings with each message's payload, and sends a text with what the pong held.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+WAIT = 15.0
+
+_numbers = itertools.count()
+
+
+def target(scenario: str) -> str:
+    """Return a path that no other test uses."""
+    return f"/{scenario}/{next(_numbers)}"
+
+
+def scenario_of(path: str) -> str:
+    """``/close/3`` -> ``close``."""
+    return path.split("/")[1]
+
+
+def close_in(message: Any) -> tuple[int, str]:
+    """Return the code and the reason that a message asks for."""
+    code, _, reason = str(message).partition(" ")
+    return int(code), reason
+
+
+def halves(message: Any) -> list[Any]:
+    """Return a message's two fragments."""
+    half = len(message) // 2
+    return [message[:half], message[half:]]
+
+
+@dataclass
+class Records:
+    """What a server saw of each client, by the target that the client asked for."""
+
+    closes: defaultdict[str, queue.Queue[tuple[int, str]]] = field(
+        default_factory=lambda: defaultdict(queue.Queue)
+    )
+
+    def close_of(self, target: str) -> tuple[int, str]:
+        """Wait for the close code and reason that a client sent."""
+        return self.closes[target].get(timeout=WAIT)
