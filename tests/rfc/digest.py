@@ -177,6 +177,7 @@ CASES: list[Case] = [
         ),
         bad("bad grammar: 401", lambda: request(Authorization='Digest username="')),
         bad("nothing after the scheme: 401", lambda: request(Authorization="Digest")),
+        bad("a long name twice, which is not all repeated: 401", lambda: _twice("x" * 500)),
     ),
     *section(
         "RFC 7616 §3.4.6",
@@ -268,6 +269,10 @@ CASES: list[Case] = [
         gives_up("an unknown scheme is the end", challenge("Negotiate")),
     ),
 ]
+
+
+def _twice(name: str) -> bytes:
+    return request(Authorization=f"Digest {name}=1, {name}=1")
 
 
 def _upper(data: bytes) -> bytes:
