@@ -267,6 +267,8 @@ CASES: list[Case] = [
         gives_up("a challenge that cannot be read is none", challenge('Digest realm="')),
         gives_up("a 401 without a challenge is the end", plain(401, b"who?")),
         gives_up("an unknown scheme is the end", challenge("Negotiate")),
+        # in capitals it would be MD5-SESS
+        gives_up("an algorithm beyond ASCII is unknown", challenge(MINE + '"md5-se\xdf"')),
     ),
 ]
 
