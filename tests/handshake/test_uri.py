@@ -133,6 +133,8 @@ def test_a_uri_from_parts() -> None:
         ("ws://h/a", "wss://k", "wss://k/"),
         ("ws://h/a", "/x#part", "ws://h/x"),
         ("ws://[::1]:81/a", "/x", "ws://[::1]:81/x"),
+        # RFC 6874 §2: without its zone the address leads nowhere
+        ("ws://[fe80::1%25eth0]:81/a", "/x", "ws://[fe80::1%25eth0]:81/x"),
         # the bytes of the header are kept, whatever their encoding was
         ("ws://h/a", "/\xe2\x82\xac x", "ws://h/%E2%82%AC%20x"),
     ],

@@ -187,6 +187,7 @@ CASES: list[Case] = [
         ),
         bad("bad grammar: 401", lambda: request(Authorization='Digest username="')),
         bad("nothing after the scheme: 401", lambda: request(Authorization="Digest")),
+        bad("a long name twice, which is not all repeated: 401", lambda: _twice("x" * 500)),
     ),
     *section(
         "RFC 7616 §3.4.6",
@@ -282,8 +283,14 @@ CASES: list[Case] = [
         gives_up("a 401 without a challenge is the end", plain(401, b"who?")),
         gives_up("an unknown scheme is the end", challenge("Negotiate")),
         gives_up("also with the parameters of Digest", challenge(MINE.replace("Digest", "Other"))),
+        # in capitals it would be MD5-SESS
+        gives_up("an algorithm beyond ASCII is unknown", challenge(MINE + '"md5-se\xdf"')),
     ),
 ]
+
+
+def _twice(name: str) -> bytes:
+    return request(Authorization=f"Digest {name}=1, {name}=1")
 
 
 def _upper(data: bytes) -> bytes:

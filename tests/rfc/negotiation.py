@@ -84,6 +84,14 @@ def fails(rule: str, value: object, **how: object) -> Answer:
     return Answer(rule, (data,), False, "", 101, **how)  # type: ignore[arg-type]
 
 
+def short(rule: str, value: str) -> Answer:
+    """A client fails on this answer, and says so in a few words."""
+    data = answer(Sec_WebSocket_Extensions=value)
+    return Answer(rule, (data,), False, "^.{,300}$", 101, options=PLAIN)
+
+
+_LONG = "x" * 500
+
 CASES: list[Case] = [
     *section(
         "RFC 6455 §9.1",
@@ -113,12 +121,17 @@ CASES: list[Case] = [
         malformed("a quote that does not end: 400", f'{NAME}; a="b'),
         malformed("a name that is no token: 400", "per message"),
         malformed("a value that is no token: 400", f"{NAME}; a=(b)"),
+        malformed("a long name, which the answer does not repeat: 400", f'{NAME}; {_LONG}="b c"'),
         fails("an answer with bad grammar fails", f"{NAME}; ;"),
         fails("a quote that does not end fails", f'{NAME}; a="b'),
         fails("an extension that was not offered fails", "x-other"),
         fails("the same extension twice fails", f"{NAME}, {NAME}"),
         fails("two headers fail", [NAME, NAME]),
         fails("one that was offered beside another fails", f"{NAME}, x-other"),
+        short("an error quotes the beginning of a long extension", _LONG),
+        short("or of a long parameter", f'{NAME}; {_LONG}="b c"'),
+        short("or of an unknown one", f"{NAME}; {_LONG}"),
+        short("or of a repeated one", f"{NAME}; {_LONG}; {_LONG}"),
         Answer("no extension is no error", (answer(),), options=PLAIN),
     ),
     *section(

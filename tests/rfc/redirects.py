@@ -84,6 +84,19 @@ CASES: list[Case] = [
             "another scheme is not followed", plain(302, Location="ftp://{host}/"), "Location", 302
         ),
         refused(
+            "an error quotes the beginning of a long place",
+            plain(302, Location="ftp:" + "x" * 4000),
+            "^.{,300}$",
+            302,
+        ),
+        refused(
+            "also if it leads from wss to ws",
+            plain(302, Location="ws://{host}/" + "x" * 4000),
+            "^.{,300}$",
+            302,
+            secure=True,
+        ),
+        refused(
             "two places are not followed",
             plain(302, Location="/a\r\nLocation: /b"),
             "Location",

@@ -129,24 +129,25 @@ class Sent(NamedTuple):
 def parse_frames(data: bytes, masks: bool) -> list[Sent]:
     """Take apart what wspy sent, which has to be whole frames in the only right form."""
     frames = []
-    while data:
-        assert len(data) >= 2, "half a header was sent"
-        first, second = data[0], data[1]
+    start = 0
+    while start < len(data):
+        assert len(data) >= start + 2, "half a header was sent"
+        first, second = data[start], data[start + 1]
         # RFC 6455 §5.1
         assert (second >= 0x80) is masks, "a frame is masked wrongly"
-        size, at = second & 0x7F, 2
+        size, at = second & 0x7F, start + 2
         if size >= 126:
-            at = 4 if size == 126 else 10
-            size = int.from_bytes(data[2:at], "big")
+            form = 2 if size == 126 else 8
+            size = int.from_bytes(data[at : at + form], "big")
+            at += form
             # RFC 6455 §5.2
-            assert size >= (126 if at == 4 else 1 << 16), "a length is not minimal"
+            assert size >= (126 if form == 2 else 1 << 16), "a length is not minimal"
         key = data[at : at + 4] if masks else b""
         at += len(key)
-        assert len(data) >= at + size, "half a frame was sent"
-        payload = data[at : at + size]
-        payload = xor(payload, key) if masks else payload
+        start = at + size
+        assert len(data) >= start, "half a frame was sent"
+        payload = xor(data[at:start], key) if masks else data[at:start]
         frames.append(Sent(first & 0xF, payload, first >= 0x80, first & 0x70, key))
-        data = data[at + size :]
     return frames
 
 

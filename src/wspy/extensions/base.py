@@ -178,7 +178,7 @@ class Extension:
             attribute = attribute_name(param)
             # the peer chooses the names, if an extension accepts any: none may replace a method
             if hasattr(self, attribute) and attribute not in self.extension.defaults:
-                raise ValueError(f"parameter {param!r} has the name of an attribute")
+                raise ValueError(f"parameter {param[:40]!r} has the name of an attribute")
             setattr(self, attribute, value)
 
         def init(self) -> None:
@@ -217,7 +217,7 @@ def read_params(params: Params, known: Mapping[str, Any]) -> dict[str, Any]:
     for param, value in params.items():
         option = attribute_name(param)
         if option not in known:
-            raise ValueError(f"unknown parameter {param!r}")
+            raise ValueError(f"unknown parameter {param[:40]!r}")
         read[param] = _convert(param, value, type(known[option]))
     return read
 

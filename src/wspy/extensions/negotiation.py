@@ -26,7 +26,7 @@ def parse_extensions(values: Iterable[str]) -> list[Parsed]:
             for param, value in params:
                 # RFC 6455 §9.1: a quoted value must be a token once it is unquoted
                 if value is not None and not is_token(value):
-                    raise ValueError(f"the value of {param!r} is not a token")
+                    raise ValueError(f"the value of {param[:40]!r} is not a token")
     except ValueError as error:
         # RFC 6455 §9.1
         raise HandshakeError(f"malformed Sec-WebSocket-Extensions: {error}") from None
@@ -120,7 +120,7 @@ def _unique(params: Iterable[tuple[str, str | None]]) -> Params:
     for param, value in params:
         # RFC 7692 §7
         if param in unique:
-            raise ValueError(f"parameter {param!r} is repeated")
+            raise ValueError(f"parameter {param[:40]!r} is repeated")
         unique[param] = True if value is None else value
     return unique
 
@@ -139,7 +139,9 @@ def confirm(extensions: Sequence[Extension], values: Sequence[str]) -> list[Inst
         known = [extension for extension in offered if extension.is_supported(name)]
         # RFC 6455 §4.1: the client fails on an extension that it did not ask for
         if not known:
-            raise HandshakeError(f"the server chose the extension {name}, which was not offered")
+            raise HandshakeError(
+                f"the server chose the extension {name[:40]}, which was not offered"
+            )
         instances.append(_confirm(_first_free(known, name, instances), name, params))
     return instances
 

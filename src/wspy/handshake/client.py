@@ -252,10 +252,10 @@ class ClientHandshake:
         try:
             uri = self.uri.resolve(single(response.headers, "Location") or "")
         except ValueError as error:
-            return f"its Location cannot be followed: {error}"
+            return f"its Location cannot be followed: {_printable(str(error))}"
         # policy: what began encrypted stays encrypted
         if self.uri.secure and not uri.secure:
-            return f"it leads from wss to ws: {uri}"
+            return f"it leads from wss to ws: {_printable(str(uri))}"
         options = self._options
         if uri.origin != self.uri.origin:
             options = _without_secrets(options)

@@ -63,7 +63,8 @@ def authorize(
     for algorithm in ALGORITHMS:
         for challenge in found:
             mark = _digest_mark(challenge, tried)
-            if mark and _algorithm(challenge) == algorithm and _is_usable(challenge):
+            known = _algorithm(challenge).removesuffix(_SESSION) == algorithm
+            if mark and known and _is_usable(challenge):
                 cnonce = random(16).hex()
                 fields = _digest(challenge, user, password, (method, target), cnonce)
                 return Answer(mark, "Digest " + fields)
@@ -95,7 +96,9 @@ def _digest_mark(challenge: Challenge, tried: frozenset[str]) -> str | None:
 
 def _algorithm(challenge: Challenge) -> str:
     # RFC 7616 §3.3: MD5 if it is not said
-    return challenge.params.get("algorithm", "MD5").upper().removesuffix(_SESSION)
+    name = challenge.params.get("algorithm", "MD5")
+    # a token is ASCII; beyond it letters change their number with their case
+    return name.upper() if name.isascii() else ""
 
 
 def _is_usable(challenge: Challenge) -> bool:
@@ -112,12 +115,13 @@ def _digest(
     challenge: Challenge, user: str, password: str, place: tuple[str, str], cnonce: str
 ) -> str:
     params = challenge.params
-    algorithm, realm, nonce = _algorithm(challenge), params["realm"], params["nonce"]
+    realm, nonce = params["realm"], params["nonce"]
+    algorithm = _algorithm(challenge).removesuffix(_SESSION)
     method, target = place
     proof = Proof(method, target, nonce, "00000001", cnonce)
     # RFC 7616 §3.4.2
     key = hashed(algorithm, wire(user), realm, wire(password))
-    if params.get("algorithm", "").upper().endswith(_SESSION):
+    if _algorithm(challenge).endswith(_SESSION):
         key = hashed(algorithm, key, nonce, cnonce)
     fields = [
         *_user_fields(challenge, user, algorithm),

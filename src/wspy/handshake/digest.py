@@ -65,7 +65,7 @@ def _add_param(params: dict[str, str], element: str) -> None:
     name, value = parse_param(element)
     # RFC 9110 §11.2: a name occurs once in a challenge
     if value is None or name.lower() in params:
-        raise ValueError(f"bad or repeated authentication parameter {name!r}")
+        raise ValueError(f"bad or repeated authentication parameter {name[:40]!r}")
     params[name.lower()] = value
 
 

@@ -55,7 +55,10 @@ class URI:
     @property
     def host_header(self) -> str:
         """The Host header's value (RFC 6455 §4.1): the port only if it is not the default."""
-        host, _, _ = self.host.partition("%")
+        # the zone of an address means something to this machine only
+        return self._authority(self.host.partition("%")[0])
+
+    def _authority(self, host: str) -> str:
         host = f"[{host}]" if ":" in host else host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -75,7 +78,7 @@ class URI:
         """
         # header values are latin-1: quoting restores the bytes that were sent
         ascii_only = quote(location, safe=_SAFE + "#", encoding="latin-1")
-        target = urljoin(f"{self.scheme}://{self.host_header}{self.target}", ascii_only)
+        target = urljoin(str(self), ascii_only)
         # RFC 9110 §10.2.2: a fragment is the user's, not the server's
         found = parse_uri(re.sub(r"\Ahttp(?=s?:)", "ws", target.partition("#")[0], flags=re.I))
         same = found.origin == self.origin
@@ -84,7 +87,8 @@ class URI:
 
     def __str__(self) -> str:
         """The URI without its credentials."""
-        return f"{self.scheme}://{self.host_header}{self.target}"
+        # RFC 6874 §2
+        return f"{self.scheme}://{self._authority(self.host.replace('%', '%25'))}{self.target}"
 
 
 def parse_uri(text: str) -> URI:
