@@ -118,4 +118,4 @@ def _version() -> str:
     return json.loads((MODULES / "ws" / "package.json").read_text("utf-8"))["version"]
 
 
-NPM_WS = Peer("ws", _version, NpmWsClient, NpmWsServer)
+NPM_WS = Peer("npm-ws", _version, NpmWsClient, NpmWsServer)
