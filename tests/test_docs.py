@@ -34,6 +34,7 @@ from typing import Any
 import pytest
 
 import wspy
+from tests.abuse.tables import ABUSES
 from tests.conftest import Certificates
 from tests.support import FENCE, ROOT, SRC
 
@@ -89,7 +90,7 @@ def namespace(
 @each_document
 def test_python_blocks(path: Path, namespace: dict[str, Any]) -> None:
     found = list(blocks(path, "python"))
-    assert found or path.name == "design.md"
+    assert found or path.name in ("design.md", "trust.md")
     threads = set(threading.enumerate())
     for line, source in found:
         code = compile("\n" * line + source, str(path), "exec")
@@ -186,6 +187,15 @@ def test_readme_has_every_limit_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", text, re.MULTILINE))
     limits = {field.name: field.default for field in dataclasses.fields(wspy.Limits)}
     assert {name: number(text) for name, text in rows.items() if name in limits} == limits
+
+
+def test_the_threat_model_has_every_limit_and_real_commands() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text("utf-8")
+    told = dict(re.findall(r"`(\w+)` (\d+(?: \d{3})*(?: (?:KiB|MiB|s)\b)?|close\b)", text))
+    limits = {field.name: field.default for field in dataclasses.fields(wspy.Limits)}
+    assert {name: number(text) for name, text in told.items() if name in limits} == limits
+    shown = re.findall(r"`make abuse`: ([\w, -]+?) \|", text)
+    assert {name for names in shown for name in names.split(", ")} <= set(ABUSES)
 
 
 def number(text: str) -> Any:
