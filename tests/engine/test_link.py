@@ -347,10 +347,10 @@ def test_frames() -> None:
     link = open_link(messages=False)
     assert link.session is None
     link.receive(pack(9, b"a") + pack(1, "b")[:4], 0)
-    frame = link.next_frame()
-    assert frame is not None
-    assert frame.payload == b"a"
-    assert link.next_frame() is None
+    frames = link.next_frames(1)
+    assert frames is not None
+    assert [frame.payload for frame in frames] == [b"a"]
+    assert link.next_frames(1) is None
     assert link.deadline() is None
     link.fail(ValueError("nothing to fail"), 0, code=1011)
     link.receive_eof(0)
@@ -361,7 +361,7 @@ def test_frames() -> None:
 
 
 def test_no_frames_before_the_handshake() -> None:
-    assert server_link().next_frame() is None
+    assert server_link().next_frames(1) is None
 
 
 class Records:

@@ -41,7 +41,7 @@ class Link:
     :param limits: sizes and times.
     :param now: the time, in seconds, of any clock that never goes back.
     :param tls: None for plain TCP.
-    :param messages: False for frames only: then :meth:`next_frame` is used,
+    :param messages: False for frames only: then :meth:`next_frames` is used,
         and nothing is sent or closed but by the caller.
 
     :ivar wire: what the socket has to write next.
@@ -146,12 +146,12 @@ class Link:
             self.watch.arrives(session.is_receiving, now)
         return event
 
-    def next_frame(self) -> Frame | None:
-        """Return the next frame, in place of :meth:`next_event`.
+    def next_frames(self, count: int) -> list[Frame] | None:
+        """Return so many frames, or None until more have come; in place of :meth:`next_event`.
 
-        :raises ProtocolError: if the peer broke a rule.
+        :raises ProtocolError: if the peer broke a rule; frames before that are kept.
         """
-        return self.frames.next_frame() if self.frames is not None else None
+        return self.frames.next_frames(count) if self.frames is not None else None
 
     def start_session(self) -> Session:
         """Go from frames to messages, with the bytes that have arrived so far."""
