@@ -129,6 +129,24 @@ def test_closing_frees_every_hook(role: Role) -> None:
     assert [hook.closed for hook in hooks] == [1, 1, 1, 1]
 
 
+@both_roles
+def test_closing_frees_what_has_arrived(role: Role) -> None:
+    peer = Peer(role)
+    half = peer.frame(OPCODE_TEXT, b"whole", final=False) + peer.frame(CONT, b"x" * 50)[:40]
+    stream = new_stream(role)
+    stream.receive_data(peer.frame(OPCODE_PING, b"p") + half)
+    assert stream.next_frames(3) is None
+    assert stream.may_have_frame
+    stream.close()
+    assert (stream.ahead, stream.parser.buffered, stream.parser.partial) == (0, 0, None)
+    assert not stream.may_have_frame
+    session = new_session(role)
+    feed(session, [half])
+    assert session.is_receiving
+    session.close()
+    assert not session.is_receiving
+
+
 def test_masks_that_a_frame_asks_for() -> None:
     # RFC 6455 §5.3: the role decides, unless a test or a curious user does
     server, client = new_stream(Role.SERVER), new_stream(Role.CLIENT)

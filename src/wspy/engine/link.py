@@ -142,6 +142,8 @@ class Link:
             self.watch.arrives(False, now)
         if session.state is State.CLOSED:
             self._check_end(now)
+            if self.phase is Phase.FINISHED:
+                self._release()
         elif event is None:
             self.watch.arrives(session.is_receiving, now)
         return event
@@ -335,7 +337,16 @@ class Link:
             self.error = self.error or HandshakeError("ended before the handshake was done")
             self._events.append(Declined(self.error))
         self.phase = Phase.FINISHED
-        if self.frames is not None:
+        for outbox in {self.outbox, self.wire}:
+            outbox.release()
+        self._release()
+
+    def _release(self) -> None:
+        """Free what the protocol holds, once what had arrived by the end is handed out."""
+        if self.session is not None:
+            if self.session.state is State.CLOSED:
+                self.session.close()
+        elif self.frames is not None:
             self.frames.close()
 
     def abort(self, error: SocketClosed | None = None) -> None:

@@ -33,9 +33,10 @@ class Reassembler:
     def __init__(self, limits: Limits, *, validate: bool = True) -> None:
         self._limits = limits
         self._validate = validate
-        self._reset()
+        self.reset()
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Forget the message that is arriving."""
         self._first: Frame | None = None
         self._fragments = 0
         self._wire = 0
@@ -123,7 +124,7 @@ class Reassembler:
 
     def _finish(self, first: Frame) -> Frame:
         payload = bytes(self._payload)
-        self._reset()
+        self.reset()
         return Frame(first.opcode, payload, rsv1=first.rsv1, rsv2=first.rsv2, rsv3=first.rsv3)
 
 

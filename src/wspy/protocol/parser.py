@@ -65,6 +65,13 @@ class FrameParser:
         self._compact()
         self._buffer += data
 
+    def clear(self) -> None:
+        """Forget all that has arrived."""
+        self._buffer.clear()
+        self._start = 0
+        self._header = None
+        self._payload = bytearray()
+
     def next_frame(self) -> Frame | None:
         """Return the next whole frame, unmasked, or None until more has arrived.
 

@@ -361,6 +361,11 @@ class Session:
             unsent=tuple(self.outbox.marks()),
         )
 
+    def close(self) -> None:
+        """Free what the session holds; call it when the connection is over."""
+        self.frames.close()
+        self._incoming.reset()
+
     # output
 
     def data_to_send(self) -> bytes:

@@ -190,7 +190,10 @@ class FrameStream:
         return frame.pack_parts((frame.mask and frame.masking_key) or self._new_key())
 
     def close(self) -> None:
-        """Free what the extensions hold; call it when the connection is over."""
+        """Free what has arrived and what the extensions hold, when the connection is over."""
+        self.parser.clear()
+        self._ahead.clear()
+        self._is_unseen = False
         for hook in self.extensions:
             hook.close()
 
