@@ -49,6 +49,34 @@ def pair(
             yield client, server
 
 
+def test_frames_that_came_are_kept_if_others_do_not(pair: Pair) -> None:
+    client, server = pair
+    client.send(text("a"), text("b"))
+    server.settimeout(0.05)
+    with pytest.raises(TimeoutError):
+        server.recvn(3)
+    client.send(text("c"))
+    assert [frame.payload for frame in server.recvn(3)] == [b"a", b"b", b"c"]
+    client.send(text("d"), text("e"), wspy.Frame(3, b"no such opcode"))
+    with pytest.raises(wspy.ProtocolError):
+        server.recvn(3)
+    assert [server.recv().payload for _ in range(2)] == [b"d", b"e"]
+    with pytest.raises(wspy.SocketClosed):
+        server.recv()
+
+
+def test_frames_that_are_kept_become_messages(pair: Pair) -> None:
+    client, server = pair
+    client.send(text("a"), text("b"))
+    server.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        server.recvn(3)
+    client.send(text("c"))
+    connection = wspy.Connection(server)
+    assert [connection.recv(5).payload for _ in range(3)] == ["a", "b", "c"]
+    connection.abort()
+
+
 def test_frames_both_ways(pair: Pair) -> None:
     # RFC 6455 §5.1: a client's frames are masked, a server's are not
     client, server = pair
@@ -405,15 +433,21 @@ def test_async_connection_aborts(pair: Pair) -> None:
         server.recv()
 
 
-def test_frames_that_came_with_the_handshake(raw_server: RawServer) -> None:
+def glued(raw_server: RawServer, data: bytes) -> wspy.websocket:
+    """Return a client whose server has sent more right behind its head."""
     client = wspy.websocket()
     task = Task(client.connect, (raw_server.host, raw_server.port))
     raw = raw_server.accept()
     key = raw.head().split("Sec-WebSocket-Key: ")[1].split("\r\n")[0]
     head = "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     head += f"Sec-WebSocket-Accept: {accept_value(key)}\r\n\r\n"
-    raw.send_bytes(head.encode() + raw.pack(1, "glued"))
+    raw.send_bytes(head.encode() + data)
     task.result()
+    return client
+
+
+def test_frames_that_came_with_the_handshake(raw_server: RawServer) -> None:
+    client = glued(raw_server, b"\x81\x05glued")
     mine = ByHand(client)
     assert mine.can_send()
     mine.do_async_send()
@@ -421,3 +455,25 @@ def test_frames_that_came_with_the_handshake(raw_server: RawServer) -> None:
     assert not mine.can_send()
     mine.abort()
     mine.tick()
+
+
+def test_frames_that_came_with_the_handshake_are_handed_out(raw_server: RawServer) -> None:
+    # no read event tells of them
+    received: list[bytes] = []
+
+    def take(frame: wspy.Frame) -> None:
+        received.append(frame.payload)
+        client.recv_callback = None
+
+    with glued(raw_server, b"\x81\x01a\x81\x01b\x81") as client:
+        client.setblocking(False)
+        assert not client.can_send()
+        for expected in (b"a", b"b"):
+            client.recv_callback = take
+            assert client.can_send()
+            client.do_async_send()
+            assert received.pop() == expected
+        client.recv_callback = take
+        client.do_async_send()
+        assert not client.can_send()
+        assert received == []

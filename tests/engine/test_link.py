@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,7 @@ from tests.engine.helpers import (
 )
 from wspy.engine.lifecycle import Declined, Opened, Phase
 from wspy.engine.link import Link
+from wspy.protocol.frame import Frame
 
 
 def test_handshake() -> None:
@@ -296,6 +298,38 @@ def test_a_lost_link_tells_what_was_unsent() -> None:
     assert link.closed_error().unsent == ("two",)
 
 
+@pytest.mark.parametrize("extension", [wspy.DeflateMessage(), wspy.DeflateFrame()])
+def test_what_came_before_the_end_is_inflated_and_then_all_is_freed(
+    extension: wspy.Extension,
+) -> None:
+    # RFC 7692 §7.2.2: with the context of the messages before it
+    options = wspy.ServerOptions(limits=NOTHING, extensions=[extension])
+    link = Link(wspy.ServerHandshake(options, clock=lambda: 0.0), NOTHING, 0.0)
+    offer = f"Sec-WebSocket-Extensions: {extension.name}\r\n\r\n".encode()
+    link.receive(REQUEST[:-2] + offer, 0)
+    assert link.session is not None
+    (hook,) = link.session.frames.extensions
+    words = "words of a message " * 20
+    sender = zlib.compressobj(9, zlib.DEFLATED, -15)
+    wire = b""
+    for _ in range(3):
+        data = sender.compress(words.encode()) + sender.flush(zlib.Z_SYNC_FLUSH)
+        wire += Frame(1, data[:-4], mask=True, rsv1=True).pack()
+    link.receive(wire + pack(2, bytes(500))[:400], 0)
+    link.session.send("never written", mark="its mark")
+    opened, first = link.next_event(0), link.next_event(0)
+    assert isinstance(opened, Opened)
+    assert isinstance(first, wspy.Message)
+    link.abort()
+    assert link.unsent() == ("its mark",)
+    *messages, failure = events(link)
+    assert [message.payload for message in messages] == [words] * 2
+    assert isinstance(failure.error, wspy.SocketClosed)
+    assert link.session.frames.parser.buffered == link.outbox.size == link.buffered == 0
+    assert not hook.inflater.active  # type: ignore[attr-defined]
+    assert not hook.deflater.active  # type: ignore[attr-defined]
+
+
 def test_abort_keeps_the_first_error() -> None:
     link = open_link()
     error = wspy.SocketClosed("limit")
@@ -402,10 +436,10 @@ def test_frames() -> None:
     link = open_link(messages=False)
     assert link.session is None
     link.receive(pack(9, b"a") + pack(1, "b")[:4], 0)
-    frame = link.next_frame(0.0)
-    assert frame is not None
-    assert frame.payload == b"a"
-    assert link.next_frame(0.0) is None
+    frames = link.next_frames(1, 0.0)
+    assert frames is not None
+    assert [frame.payload for frame in frames] == [b"a"]
+    assert link.next_frames(1, 0.0) is None
     assert link.deadline() is None
     link.fail(ValueError("nothing to fail"), 0, code=1011)
     link.receive_eof(0)
@@ -420,12 +454,12 @@ def test_a_frame_that_breaks_a_rule_ends_the_connection() -> None:
     link = open_link(messages=False)
     link.receive(pack(3) + pack(1, "x"), 1.0)
     with pytest.raises(wspy.ProtocolError):
-        link.next_frame(1.0)
+        link.next_frames(1, 1.0)
     assert link.half_close
     told = written(link, 1.0)
     assert told[0] == 0x88
     assert told[2:4] == b"\x03\xea"
-    assert link.next_frame(2.0) is None
+    assert link.next_frames(1, 2.0) is None
     assert written(link, 2.0) == b""
     assert link.closed_error().cause == "protocol"
     assert link.deadline() == 1.0 + NOTHING.close_timeout
@@ -434,7 +468,7 @@ def test_a_frame_that_breaks_a_rule_ends_the_connection() -> None:
 
 
 def test_no_frames_before_the_handshake() -> None:
-    assert server_link().next_frame(0.0) is None
+    assert server_link().next_frames(1, 0.0) is None
 
 
 class Records:

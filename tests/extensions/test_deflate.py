@@ -302,6 +302,54 @@ def test_invalid_data(data: bytes, takeover: bool) -> None:
     assert caught.value.__suppress_context__
 
 
+def stands_between_blocks(payload: bytes) -> bool | None:
+    """Say by other means whether the tail ends an empty block; None for what is invalid."""
+    stream = zlib.decompressobj(-15)
+    try:
+        stream.decompress(payload)
+        if stream.eof:
+            return not stream.unused_data
+        if stream.decompress(TAIL):
+            return False
+        if stream.eof:
+            return not stream.unused_data
+        # an empty block with BFINAL set
+        rest = stream.decompress(b"\x01" + TAIL)
+    except zlib.error:
+        return None
+    return not rest and stream.eof and not stream.unused_data
+
+
+@pytest.mark.parametrize(
+    "strategy", [zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_FIXED]
+)
+@pytest.mark.parametrize("level", [0, 1, 9])
+@pytest.mark.parametrize("mode", [zlib.Z_SYNC_FLUSH, zlib.Z_FINISH])
+def test_a_message_that_was_cut_within_a_block_is_invalid(
+    strategy: int, level: int, mode: int
+) -> None:
+    # RFC 7692 §7.2.2
+    found = set()
+    for message in (b"Hello", b"words words " * 30, noise(700), bytes(900), noise(90) * 9):
+        context = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
+        wire = context.compress(message) + context.flush(mode)
+        if mode == zlib.Z_SYNC_FLUSH:
+            wire = wire.removesuffix(TAIL)
+        for cut in range(1, len(wire) + 1):
+            legal = stands_between_blocks(wire[:cut]) is True
+            found.add(legal)
+            inflater = Inflater(15, True)
+            if legal:
+                got = inflater.inflate(wire[:cut], end=True)
+                assert message.startswith(got)
+                assert inflater.inflate(HELLO, end=True) == b"Hello"
+            else:
+                with pytest.raises(ProtocolError):
+                    inflater.inflate(wire[:cut], end=True)
+        assert stands_between_blocks(wire)
+    assert found == {True, False}
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_inflate_or_are_refused(data: bytes) -> None:
     # RFC 7692 §7.2.2

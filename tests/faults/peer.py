@@ -13,7 +13,7 @@ from wspy.engine.link import Link
 from wspy.errors import WebSocketError
 
 from .messages import Script, content
-from .shim import Plan
+from .plan import Plan
 
 
 class Peer:

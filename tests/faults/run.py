@@ -2,96 +2,162 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import hashlib
 import random
+import ssl
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from wspy.engine.link import Link
-
-from .shim import FATAL
+from .plan import ACCEPTS, CONNECTS, FATAL, STREAM
 from .story import contexts
 from .subjects import SUBJECTS
 from .world import World, descriptors
 
+MODES = ("plain", "tls", "deflate", "tls+deflate")
+# from so many faults on, each kind must have come in each mode
+ALL_MODES_FROM = 50_000
+_MORE_KINDS = {
+    "async_server": ACCEPTS,
+    "websocket_accept": ("ECONNABORTED on accept",),
+    "connect": CONNECTS,
+}
+
+Trace = list[tuple[str, object]]
+
 
 @dataclass
 class Tally:
-    """What was played of one subject."""
+    """What was played of one subject.
+
+    :ivar faults: by mode and kind; those outside of connections have the mode "".
+    """
 
     subject: str
     stories: int = 0
     messages: int = 0
     seconds: float = 0.0
-    faults: Counter[str] = field(default_factory=Counter)
+    faults: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def kinds(self) -> Counter[str]:
+        kinds: Counter[str] = Counter()
+        for (_, kind), count in self.faults.items():
+            kinds[kind] += count
+        return kinds
+
+    def missing(self, *, modes: bool) -> list[tuple[str, str]]:
+        """Return the kinds that did not come, or with ``modes`` did not in each mode."""
+        more = [("", kind) for kind in _MORE_KINDS.get(self.subject, ())]
+        if modes:
+            wanted = [(mode, kind) for mode in MODES for kind in STREAM] + more
+            return [pair for pair in wanted if not self.faults[pair]]
+        return [
+            ("", kind) for kind in (*STREAM, *(kind for _, kind in more)) if not self.kinds[kind]
+        ]
 
 
 class Failed(AssertionError):
     """One story went wrong; its seed stands in the text."""
 
 
-def play(subject: str, seed: int, tally: Tally | None = None) -> list[tuple[str, object]]:
+def play(subject: str, seed: int) -> Trace:
     """Play one seed's story of a subject; return the calls of its sockets.
 
     :raises Failed: if something is not as it must be.
     """
-    contexts()
-    before = descriptors(), threading.active_count()
-    world = World(random.Random(f"{subject} {seed}"))
-    stories = []
-    try:
-        with world.patched():
-            stories = SUBJECTS[subject](world)
-        for story in stories:
-            story.check()
-        for peer in world.peers:
-            peer.drain()
-        after = descriptors(), threading.active_count()
-        assert after == before, f"descriptors, threads: {before} before, {after} after"
-    except Exception as error:
-        world.close()
-        command = f"python -m tests.faults --subject {subject} --seed {seed} --faults 1"
-        plans = [(shim.plan.fatal, shim.plan.fatal_done) for shim in world.shims.values()]
-        raise Failed(
-            f"{type(error).__name__}: {error}\nfatal: {plans}\nagain: {command}"
-        ) from error
-    if tally is not None:
-        tally.stories += len(stories)
-        for story in stories:
-            tally.messages += len(story.told.received) + len(story.peer.received)
-            tally.faults += story.plan.faults
-    return world.trace
+    with only_new_objects():
+        return _play(subject, seed, Tally(subject))
 
 
 def play_many(subject: str, faults: int, seed: int = 0, seconds: float = 300.0) -> Tally:
     """Play one seed after the other until there were so many faults.
 
-    :raises Failed: if a story goes wrong, or the time is over before.
+    :raises Failed: if a story goes wrong, the time is over before, or a kind of
+        fault did not come.
     """
     tally = Tally(subject)
     began = time.perf_counter()
-    while tally.faults.total() < faults:
-        ALL[subject](subject, seed, tally)
-        seed += 1
-        tally.seconds = time.perf_counter() - began
-        if tally.seconds > seconds:
-            raise Failed(f"only {tally.faults.total():,} faults in {seconds} s")
-        if tally.stories % 200 == 0:
-            _check_links()
-    _check_links()
+    with only_new_objects():
+        while tally.faults.total() < faults:
+            _play(subject, seed, tally)
+            seed += 1
+            tally.seconds = time.perf_counter() - began
+            if tally.seconds > seconds:
+                raise Failed(f"only {tally.faults.total():,} faults in {seconds} s")
+    missing = tally.missing(modes=faults >= ALL_MODES_FROM)
+    if missing:
+        raise Failed(f"these faults never came: {missing}")
     return tally
 
 
-def _check_links() -> None:
-    """No connection that is over, and none of its buffers, is kept by anybody."""
+def digest(trace: Trace) -> str:
+    """Return a short name of a trace, for two of them to be compared."""
+    return f"{len(trace)} calls, {hashlib.sha256(repr(trace).encode()).hexdigest()[:16]}"
+
+
+def _play(subject: str, seed: int, tally: Tally) -> Trace:
+    before = descriptors(), threading.active_count()
+    world = World(random.Random(f"{subject} {seed}"))
+    try:
+        _tell(subject, world, tally)
+        after = descriptors(), threading.active_count()
+        assert after == before, f"descriptors, threads: {before} before, {after} after"
+        world.forget()
+        _check_kept()
+    except Exception as error:
+        plans = [(shim.plan.fatal, shim.plan.fatal_done) for shim in world.shims.values()]
+        world.close()
+        raise Failed(
+            f"{type(error).__name__}: {error}\nfatal: {plans}, {digest(world.trace)}\n"
+            f"again: python -m tests.faults --subject {subject} --replay {seed}"
+        ) from error
+    return world.trace
+
+
+def _tell(subject: str, world: World, tally: Tally) -> None:
+    with world.patched():
+        stories = SUBJECTS[subject](world)
+    for story in stories:
+        story.check()
+    for peer in world.peers:
+        peer.drain()
+    tally.stories += len(stories)
+    tally.faults.update({("", kind): count for kind, count in world.faults.items()})
+    for story in stories:
+        tally.messages += len(story.told.received) + len(story.peer.received)
+        found = story.plan.faults.items()
+        tally.faults.update({(story.ways.mode, kind): count for kind, count in found})
+
+
+@contextlib.contextmanager
+def only_new_objects() -> Iterator[None]:
+    """Let the garbage collector look at nothing that was there before: it is quick then."""
+    contexts()
+    if gc.get_freeze_count():
+        yield
+        return
     gc.collect()
-    kept = [found for found in gc.get_objects() if isinstance(found, Link)]
-    assert not kept, f"{len(kept)} links are kept"
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
-ALL = dict.fromkeys(SUBJECTS, play)
+def _check_kept() -> None:
+    """No part of a connection that is over, and none of its buffers, is kept by anybody."""
+    gc.collect()
+    kept = Counter(
+        type(found).__name__
+        for found in gc.get_objects()
+        if type(found).__module__.startswith("wspy.") or type(found) is ssl.SSLObject
+    )
+    assert not kept, f"kept: {dict(kept)}"
 
 
 def table(tallies: list[Tally]) -> str:
@@ -99,11 +165,14 @@ def table(tallies: list[Tally]) -> str:
     lines = ["| driver | connections | messages | faults | of these fatal | seconds |"]
     lines.append("|---|---|---|---|---|---|")
     for tally in tallies:
-        fatal = sum(tally.faults[kind] for kind in FATAL)
+        fatal = sum(tally.kinds[kind] for kind in FATAL)
         lines.append(
             f"| {tally.subject} | {tally.stories:,} | {tally.messages:,} "
             f"| {tally.faults.total():,} | {fatal:,} | {tally.seconds:.1f} |"
         )
-    kinds: Counter[str] = sum((tally.faults for tally in tallies), Counter())
-    lines += ["", "Faults: " + ", ".join(f"{kind} {kinds[kind]:,}" for kind in sorted(kinds))]
+    lines += ["", "| kind | " + " | ".join(tally.subject for tally in tallies) + " |"]
+    lines.append("|---" * (len(tallies) + 1) + "|")
+    for kind in (*STREAM, *ACCEPTS, *CONNECTS):
+        counts = " | ".join(f"{tally.kinds[kind]:,}" for tally in tallies)
+        lines.append(f"| {kind} | {counts} |")
     return "\n".join(lines)

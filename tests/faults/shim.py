@@ -2,68 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import select
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from .plan import Plan
+
 READ, WRITE = 1, 2
-
-# what ends a connection; "gone" and "silent" are done by the peer
-FATAL = ("reset on read", "reset on write", "end", "silent", "gone")
-
-
-class Plan:
-    """Which faults one socket has, and when; all of it follows from the random numbers.
-
-    :ivar fatal: what ends the connection, or None.
-    :ivar at: at which call that is.
-    :ivar faults: how often each kind of fault was caused.
-    """
-
-    def __init__(self, chance: random.Random, *, fatal: str | None, wants: bool = False) -> None:
-        self.chance = chance
-        self.fatal = fatal
-        self.at = int(10 ** chance.uniform(0, 2.5))
-        self.wants = wants
-        self.not_now = chance.choice((0.0, 0.1, 0.4))
-        self.short = chance.choice((0.1, 0.5, 0.9))
-        self.tiny = chance.choice((0.1, 0.5))
-        self.calls = 0
-        self.faults: Counter[str] = Counter()
-        self.fatal_done = False
-
-    def cut(self, size: int, kind: str) -> int:
-        """Return how much of ``size`` bytes is read or written."""
-        if size <= 1 or self.chance.random() >= self.short:
-            return size
-        most = 1 if self.chance.random() < self.tiny else self.chance.choice((7, 300, 5000))
-        count = min(size, self.chance.randint(1, most))
-        if count < size:
-            self.faults["1 byte" if count == 1 else kind] += 1
-        return count
-
-    def refuse(self) -> None:
-        """Say, perhaps, that nothing can be done now, although it can."""
-        if self.fatal_done or self.chance.random() >= self.not_now:
-            return
-        error: OSError = self.chance.choice((BlockingIOError, InterruptedError))(11, "not now")
-        if self.wants:
-            # whatever was called: TLS may have to write in order to read
-            error = self.chance.choice((ssl.SSLWantReadError, ssl.SSLWantWriteError))()
-        self.faults[type(error).__name__] += 1
-        raise error
-
-    def is_due(self, *kinds: str) -> bool:
-        """Whether the connection ends now, in one of these ways."""
-        if self.fatal_done or self.fatal not in kinds or self.calls < self.at:
-            return False
-        self.fatal_done = True
-        self.faults[str(self.fatal)] += 1
-        return True
 
 
 class FaultySocket:
@@ -132,35 +79,35 @@ class FaultySocket:
         plan.calls += 1
         if self.was_reset or self.has_ended:
             return b""
-        if plan.is_due("reset on read"):
+        if plan.is_due("RST on read"):
             self.was_reset = True
             self.real.shutdown(socket.SHUT_RDWR)
             raise ConnectionResetError(104, "reset by the plan")
-        if plan.is_due("end"):
+        if plan.is_due("EOF"):
             self.has_ended = True
             self.real.shutdown(socket.SHUT_RD)
             return b""
-        plan.refuse()
-        return self.real.recv(plan.cut(size, "short read"))
+        plan.refuse("read")
+        return self.real.recv(plan.cut(size, "read"))
 
     def send(self, data: Any) -> int:
-        return self._send(bytes(data), "short write")
+        return self._send(bytes(data), "write")
 
     def sendmsg(self, buffers: Any) -> int:
         assert not self.plan.wants, "TLS has no sendmsg"
-        return self._send(b"".join(buffers), "short sendmsg")
+        return self._send(b"".join(buffers), "gathered write")
 
-    def _send(self, data: bytes, kind: str) -> int:
+    def _send(self, data: bytes, what: str) -> int:
         assert data, "a driver wrote nothing"
         try:
-            count = self._write(data, kind)
+            count = self._write(data, what)
         except OSError as error:
-            self._trace(kind, type(error).__name__)
+            self._trace(what, type(error).__name__)
             raise
-        self._trace(kind, count)
+        self._trace(what, count)
         return count
 
-    def _write(self, data: bytes, kind: str) -> int:
+    def _write(self, data: bytes, what: str) -> int:
         plan = self.plan
         plan.calls += 1
         # TLS insists that what it could not write is tried again, unchanged
@@ -168,18 +115,18 @@ class FaultySocket:
         assert len(data) >= len(self._retried), "a retried write is shorter"
         if self.was_reset or self.is_broken:
             raise BrokenPipeError(32, "broken by the plan")
-        if plan.is_due("reset on write"):
+        if plan.is_due("RST on write"):
             # what has arrived can still be read, as on Linux
             self.is_broken = True
             self.real.shutdown(socket.SHUT_RDWR)
             raise BrokenPipeError(32, "broken by the plan")
         try:
-            plan.refuse()
+            plan.refuse("write")
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             self._retried = data
             raise
         self._retried = b""
-        return self.real.send(data[: plan.cut(len(data), kind)])
+        return self.real.send(data[: plan.cut(len(data), what)])
 
     def ready(self, interest: int) -> int:
         """Return for what a poll would find it ready, without waiting."""

@@ -5,31 +5,43 @@ from __future__ import annotations
 import functools
 import random
 import ssl
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import trustme
+from cryptography.x509 import load_pem_x509_certificate
 
 import wspy
 from wspy.drivers.opening import client_link, server_link
+from wspy.engine.interface import Engine
+from wspy.engine.lifecycle import Phase
 from wspy.engine.link import Link
 
-from .messages import Script, content, name
+from .messages import Script, name
 from .peer import Peer
-from .shim import FATAL, FaultySocket, Plan, wrap
+from .plan import FATAL, Plan
+from .shim import FaultySocket, wrap
 from .world import World, new_pair
 
 # how long after the fault somebody may wait at most: see _LIMITS
 PATIENCE = 70.0
 
 
+def _issue(authority: trustme.CA) -> trustme.LeafCert:
+    return authority.issue_cert("localhost", key_type=trustme.KeyType.RSA)
+
+
+def _serial_number(issued: trustme.LeafCert) -> int:
+    return load_pem_x509_certificate(issued.cert_chain_pems[0].bytes()).serial_number
+
+
 @functools.cache
 def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return a server's and a client's context; RSA, for its signatures have one length."""
+    """Return a server's and a client's context; all they say has one length in each process."""
     authority = trustme.CA(key_type=trustme.KeyType.RSA)
-    issued = authority.issue_cert("localhost", key_type=trustme.KeyType.RSA)
+    issued = _issue(authority)
+    while _serial_number(issued).bit_length() <= 8 * 19:
+        issued = _issue(authority)
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     issued.configure_cert(server)
     client = ssl.create_default_context()
@@ -56,12 +68,13 @@ class Ways:
 
     @classmethod
     def choose(cls, chance: random.Random) -> Ways:
-        tls = chance.random() < 0.3
+        number = chance.random()
+        tls = number < 0.3
         who = chance.choice(("subject", "peer", "both"))
         return cls(
             tls=tls,
             deflate=chance.random() < 0.4,
-            wants=not tls and chance.random() < 0.15,
+            wants=number < 0.05 or (not tls and chance.random() < 0.15),
             subject_closes=who != "peer",
             peer_closes=who != "subject",
             subject_count=chance.randint(0, 15),
@@ -83,6 +96,11 @@ class Ways:
     @property
     def extensions(self) -> list[Any]:
         return [wspy.DeflateMessage()] if self.deflate else []
+
+    @property
+    def mode(self) -> str:
+        """What the bytes go through."""
+        return "+".join(["tls"] * self.tls + ["deflate"] * self.deflate) or "plain"
 
     @property
     def url(self) -> str:
@@ -118,17 +136,35 @@ class Story:
     """One connection: its peer, its faulty socket, and what its subject was told.
 
     :param as_client: the subject's role.
+    :param pair: the two sockets; new ones by default.
+    :param early: whether the fault is more likely to come within the handshake.
+    :param refuse: what the peer answers in place of opening.
+    :param auth: how it asks for a password, or as a client the user and password it sends.
+
+    :ivar engine: the subject's, once it is over.
+    :ivar must_open: whether only a fault may keep the handshake from succeeding.
     """
 
     def __init__(
-        self, world: World, ways: Ways, *, as_client: bool, pair: tuple[Any, Any] | None = None
+        self,
+        world: World,
+        ways: Ways,
+        *,
+        as_client: bool,
+        pair: tuple[Any, Any] | None = None,
+        early: bool = False,
+        refuse: wspy.Response | None = None,
+        auth: Any = None,
     ) -> None:
         chance = random.Random(world.chance.getrandbits(64))
         self.world = world
         self.ways = ways
         self.chance = chance
         fatal = chance.choice(FATAL) if chance.random() < 0.55 else None
-        self.plan = Plan(chance, fatal=fatal, wants=ways.wants)
+        self.plan = Plan(chance, fatal=fatal, wants=ways.wants, early=early)
+        self.refuse = refuse
+        self.must_open = True
+        self.engine: Engine | None = None
         ours, theirs = pair or new_pair(chance)
         self.shim: FaultySocket = wrap(ours, self.plan, world.note)
         world.shims[ours.fileno()] = self.shim
@@ -137,7 +173,7 @@ class Story:
         self.told = Told()
         self.peer = Peer(
             theirs,
-            self._peer_link(as_client),
+            self._peer_link(as_client, auth),
             self.plan,
             chance,
             world.clock,
@@ -147,7 +183,7 @@ class Story:
         )
         world.peers.append(self.peer)
 
-    def _peer_link(self, as_client: bool) -> Link:
+    def _peer_link(self, as_client: bool, auth: Any) -> Link:
         ways, now = self.ways, self.world.now
         limits = wspy.Limits(
             ping_interval=None,
@@ -160,13 +196,16 @@ class Story:
         server, client = contexts()
         if as_client:
             return server_link(
-                wspy.ServerOptions(extensions=ways.extensions, limits=limits),
+                wspy.ServerOptions(extensions=ways.extensions, limits=limits, auth=auth),
                 peer=None,
+                refuse=self.refuse,
                 context=server if ways.tls else None,
                 now=now,
                 clock=self.world.clock,
             )
-        options = wspy.ClientOptions(extensions=ways.extensions, limits=limits)
+        options = wspy.ClientOptions(
+            extensions=ways.extensions, limits=limits, auth=auth, send_auth_first=auth is not None
+        )
         handshake = wspy.ClientHandshake(wspy.parse_uri(ways.url), options)
         return client_link(handshake, limits, client, now, True)
 
@@ -191,7 +230,8 @@ class Story:
             self._check_out()
             self._check_in()
             self._check_end()
-        elif not self.plan.fatal_done:
+            self._check_freed()
+        elif self.must_open and not self.plan.fatal_done:
             raise AssertionError(f"the handshake failed without a cause: {told.errors}")
 
     @property
@@ -227,6 +267,19 @@ class Story:
         assert peer.close is not None, f"the peer has no close frame: {told.closed}"
         assert peer.failure is None, peer.failure
 
+    def _check_freed(self) -> None:
+        """Whoever keeps a connection that is over keeps none of its buffers."""
+        assert self.engine is not None
+        link = self.engine.link
+        assert link.frames is not None
+        assert (link.phase, link.buffered) == (Phase.FINISHED, 0)
+        assert (link.frames.parser.buffered, link.frames.ahead) == (0, 0)
+        assert not link.session or not link.session.is_receiving
+        for hook in link.frames.extensions:
+            halves: Any = hook
+            contexts_kept = halves.deflater.active, halves.inflater.active
+            assert contexts_kept == (False, False), "a context is kept"
+
 
 def _is_same(found: list[Any], wanted: list[Any], what: str) -> None:
     assert found == wanted, f"{what}: {_names(found)} instead of {_names(wanted)}"
@@ -243,6 +296,3 @@ def _is_thinned(found: list[bytes], wanted: list[bytes], what: str) -> None:
 
 def _names(messages: list[Any]) -> str:
     return "[" + " ".join(name(message) for message in messages) + "]"
-
-
-__all__ = ["PATIENCE", "Path", "Story", "Told", "Ways", "content", "contexts", "tempfile"]

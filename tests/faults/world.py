@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 import types
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from unittest import mock
@@ -38,6 +39,7 @@ class World:
     """Time, peers and sockets of one story.
 
     :ivar loose: ends of connections that have no peer yet.
+    :ivar faults: how often each kind of fault was caused outside of connections.
     :ivar meanwhile: called at each wait: what other threads would do.
     """
 
@@ -49,6 +51,7 @@ class World:
         self.jobs: list[Callable[[], None]] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self.loose: list[socket.socket] = []
+        self.faults: Counter[str] = Counter()
         self.trace: list[tuple[str, object]] = []
         self.keeper = Kept()
         self._idle = 0
@@ -61,6 +64,12 @@ class World:
             sock.close()
         for peer in self.peers:
             peer.end()
+
+    def forget(self) -> None:
+        """Keep nothing of the connections, for others not to be suspected of it."""
+        self.peers.clear()
+        self.shims.clear()
+        self.meanwhile = lambda: None
 
     def clock(self) -> float:
         return self.now

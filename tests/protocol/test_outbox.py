@@ -144,3 +144,14 @@ def test_peek_is_what_comes_next_in_one_piece() -> None:
     ]
     outbox.advance(4)
     assert outbox.peek(3) == b"efg"
+
+
+def test_what_is_released_is_not_written_but_still_named() -> None:
+    outbox = Outbox()
+    outbox.push(b"first", mark=1)
+    outbox.push(bytes(1000), mark=2)
+    outbox.push_pong(b"pong")
+    outbox.advance(7)
+    outbox.release()
+    assert (outbox.size, outbox.written, joined(outbox)) == (0, 7, b"")
+    assert outbox.marks() == [2]

@@ -106,10 +106,45 @@ def test_frames_without_a_session(role: Role) -> None:
 
 
 @both_roles
+def test_several_frames_or_none(role: Role) -> None:
+    peer = Peer(role)
+    stream = new_stream(role, [], Limits(max_message=5))
+    for number in range(2):
+        assert stream.next_frames(3) is None
+        assert stream.ahead == number
+        stream.receive_data(peer.frame(OPCODE_PING, b"%d" % number))
+    stream.receive_data(peer.frame(OPCODE_TEXT, b"too long"))
+    with pytest.raises(PayloadTooBig):
+        stream.next_frames(3)
+    # what came before is kept, and its order
+    assert stream.next_frames(0) == []
+    assert stream.next_frame() == Frame(OPCODE_PING, b"0")
+    assert stream.next_frames(1) == [Frame(OPCODE_PING, b"1")]
+
+
+@both_roles
 def test_closing_frees_every_hook(role: Role) -> None:
     hooks = [FakeHook(before_fragmentation=whole) for whole in (True, False, True, False)]
     new_stream(role, hooks).close()
     assert [hook.closed for hook in hooks] == [1, 1, 1, 1]
+
+
+@both_roles
+def test_closing_frees_what_has_arrived(role: Role) -> None:
+    peer = Peer(role)
+    half = peer.frame(OPCODE_TEXT, b"whole", final=False) + peer.frame(CONT, b"x" * 50)[:40]
+    stream = new_stream(role)
+    stream.receive_data(peer.frame(OPCODE_PING, b"p") + half)
+    assert stream.next_frames(3) is None
+    assert stream.may_have_frame
+    stream.close()
+    assert (stream.ahead, stream.parser.buffered, stream.parser.partial) == (0, 0, None)
+    assert not stream.may_have_frame
+    session = new_session(role)
+    feed(session, [half])
+    assert session.is_receiving
+    session.close()
+    assert not session.is_receiving
 
 
 def test_masks_that_a_frame_asks_for() -> None:

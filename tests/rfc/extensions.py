@@ -332,5 +332,35 @@ CASES: list[Case] = [
             (Message(_LONG.decode()),),
             options=NARROW,
         ),
+        Frames(
+            "a message that was cut after a character of a block fails",
+            (text(_HELLO[:4], rsv=RSV1),),
+            (Failed(1007),),
+            options=PLAIN,
+        ),
+        Frames(
+            "one that was cut in a stored block",
+            (text(bytes.fromhex("000500faff4865"), rsv=RSV1),),
+            (Failed(1007),),
+            options=PLAIN,
+        ),
+        Frames(
+            "one that was cut in a block with BFINAL set",
+            (text(bytes.fromhex("f348cdc9"), rsv=RSV1),),
+            (Failed(1007),),
+            options=PLAIN,
+        ),
+        Frames(
+            "one whose last fragment is missing",
+            (text(bytes.fromhex("f248cd"), rsv=RSV1, fin=False), more()),
+            (Failed(1007),),
+            options=PLAIN,
+        ),
+        Frames(
+            "one whose last block has BFINAL set and is that of the tail does not",
+            (text(b"\x01", rsv=RSV1), squeezed(b"Hello")),
+            (Message(""), Message("Hello")),
+            options=PLAIN,
+        ),
     ),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import ssl
@@ -33,6 +34,12 @@ from .options import Options, split_options
 from .sockets import SocketLike
 from .tls import make_context
 from .waiting import Pump
+
+# what accept() says of a client that has left the backlog already
+_GONE: tuple[int, ...] = (errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTDOWN)
+_GONE += (errno.EHOSTUNREACH, errno.ENETUNREACH)
+# a timeout of 0 would mean not to wait at all
+_LEAST_WAIT = 0.001
 
 
 class websocket(SocketLike, FrameCalls):
@@ -134,7 +141,8 @@ class websocket(SocketLike, FrameCalls):
     def accept(self) -> AcceptedWebsocket:
         """Wait for the next client that completes its handshake.
 
-        Clients that fail are answered and logged, and waited past. Use a
+        Clients that fail are answered and logged, and waited past, also those
+        that leave before they are accepted. Use a
         server class if slow clients must not hold up others.
 
         :returns: what unpacks to ``(websocket, address)``, and is the websocket.
@@ -142,9 +150,16 @@ class websocket(SocketLike, FrameCalls):
         :raises InvalidState: before ``bind``. ``listen`` is called if you did not.
         """
         self._listen_once()
-        self.sock.settimeout(self._timeout)
+        until = time.monotonic() + (self._timeout or 0)
         while True:
-            sock, address = self.sock.accept()
+            left = self._timeout and max(_LEAST_WAIT, until - time.monotonic())
+            self.sock.settimeout(left)
+            try:
+                sock, address = self.sock.accept()
+            except OSError as error:
+                if error.errno in _GONE:
+                    continue
+                raise
             try:
                 client = AcceptedWebsocket(self, sock, address)
             except (WebSocketError, OSError) as error:

@@ -87,30 +87,32 @@ class FrameCalls:
         :raises ProtocolError: if the peer broke a rule; it was told so.
         :raises TimeoutError: if none came in time, BlockingIOError if it never waits.
         """
+        return self.recvn(1)[0]
+
+    def recvn(self, n: int) -> list[Frame]:
+        """Wait for exactly ``n`` frames; what is raised is as for :meth:`recv`.
+
+        If they do not come, those that have are kept for the next call.
+        """
         try:
-            frame = self.pump.wait(self._next_frame, self._timeout)
+            return self.pump.wait(lambda now: self._next_frames(n, now), self._timeout)
         except TimeoutError:
             if self._timeout == 0:
                 raise BlockingIOError("no whole frame has arrived") from None
             raise
-        return frame
 
-    def recvn(self, n: int) -> list[Frame]:
-        """Wait for exactly ``n`` frames; what is raised is as for :meth:`recv`."""
-        return [self.recv() for _ in range(n)]
-
-    def _next_frame(self, now: float) -> Frame | None:
+    def _next_frames(self, count: int, now: float) -> list[Frame] | None:
         link = self.pump.engine.link
         try:
-            frame = link.next_frame(now)
+            frames = link.next_frames(count, now)
         except ProtocolError:
             self.pump.flush()
             raise
-        if frame is None:
+        if frames is None:
             self._raise_if_lost()
             if link.eof:
                 raise SocketClosed("lost")
-        return frame
+        return frames
 
     def _raise_if_lost(self) -> None:
         engine = self.pump.engine
@@ -140,8 +142,13 @@ class FrameCalls:
             pump.engine.link.pump()
 
     def can_send(self) -> bool:
-        """Whether something is queued, so that write events matter."""
-        return self._pump is not None and self._pump.engine.wants_write
+        """Whether something is queued, or frames wait unasked for, so that write events matter."""
+        if self._pump is None:
+            return False
+        stream = self._pump.engine.link.frames
+        # frames may have come with the handshake, and no read event tells of them
+        may_have = stream is not None and stream.may_have_frame
+        return self._pump.engine.wants_write or (may_have and self.can_recv())
 
     def can_recv(self) -> bool:
         """Whether a ``recv_callback`` is set, so that read events matter."""
@@ -150,11 +157,15 @@ class FrameCalls:
     def do_async_send(self) -> None:
         """Write what the kernel takes; call it on a write event.
 
+        Frames that came without a read event go to ``recv_callback``.
+
         :raises SocketClosed: if the connection is over.
+        :raises ProtocolError: if the peer broke a rule; it was told so.
         """
         with self.pump.lock:
             self.pump.flush()
         self._run_callbacks()
+        self._hand_out(self.pump.clock())
         self._raise_if_lost()
 
     def do_async_recv(self, bufsize: int = 64 * 1024) -> None:
@@ -169,16 +180,18 @@ class FrameCalls:
         now = pump.clock()
         with pump.lock:
             pump.engine.on_readable(now, bufsize)
-        while True:
-            # asked for before a frame is taken, so that none is lost
-            callback = self.recv_callback
-            if callback is None:
-                raise InvalidState("set recv_callback before do_async_recv()")
-            with pump.lock:
-                frame = self._next_frame(now)
-            if frame is None:
+        if self.recv_callback is None:
+            raise InvalidState("set recv_callback before do_async_recv()")
+        self._hand_out(now)
+
+    def _hand_out(self, now: float) -> None:
+        # asked for before a frame is taken, so that none is lost
+        while (callback := self.recv_callback) is not None:
+            with self.pump.lock:
+                frames = self._next_frames(1, now)
+            if frames is None:
                 return
-            callback(frame)
+            callback(*frames)
 
     def _run_callbacks(self) -> None:
         for ticket in self.pump.take_done():

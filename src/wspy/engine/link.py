@@ -41,7 +41,7 @@ class Link:
     :param limits: sizes and times.
     :param now: the time, in seconds, of any clock that never goes back.
     :param tls: None for plain TCP.
-    :param messages: False for frames only: then :meth:`next_frame` is used,
+    :param messages: False for frames only: then :meth:`next_frames` is used,
         and nothing is sent or closed but by the caller.
 
     :ivar wire: what the socket has to write next.
@@ -144,23 +144,28 @@ class Link:
             self.watch.arrives(False, now)
         if session.state is State.CLOSED:
             self._check_end(now)
+            if self.phase is Phase.FINISHED:
+                self._release()
         elif event is None:
             self.watch.arrives(session.is_receiving, now)
         return event
 
-    def next_frame(self, now: float) -> Frame | None:
-        """Return the next frame, in place of :meth:`next_event`.
+    def next_frames(self, count: int, now: float) -> list[Frame] | None:
+        """Return so many frames, or None until more have come; in place of :meth:`next_event`.
 
-        :raises ProtocolError: if the peer broke a rule; what tells it so is queued.
+        :raises ProtocolError: if the peer broke a rule; what tells it so is queued, and
+            frames that came before are kept.
         """
-        if self.frames is None or self.phase is not Phase.OPEN:
+        frames = self.frames
+        # RFC 6455 §7.1.7: what follows a broken rule is not looked at
+        if frames is None or (self.phase is not Phase.OPEN and frames.ahead < count):
             return None
         try:
-            return self.frames.next_frame()
+            return frames.next_frames(count)
         except ProtocolError as error:
             # RFC 6455 §7.1.7
             self.error = error
-            self.frames.send_frame(close_frame(error.code, str(error)))
+            frames.send_frame(close_frame(error.code, str(error)))
             self._end(now, half_close=True)
             raise
 
@@ -350,7 +355,16 @@ class Link:
             self.error = self.error or HandshakeError("ended before the handshake was done")
             self._decline(self.error)
         self.phase = Phase.FINISHED
-        if self.frames is not None:
+        for outbox in {self.outbox, self.wire}:
+            outbox.release()
+        self._release()
+
+    def _release(self) -> None:
+        """Free what the protocol holds, once what had arrived by the end is handed out."""
+        if self.session is not None:
+            if self.session.state is State.CLOSED:
+                self.session.close()
+        elif self.frames is not None:
             self.frames.close()
 
     def abort(self, error: SocketClosed | None = None) -> None:

@@ -12,6 +12,8 @@ from .base import Extension
 
 TAIL = b"\x00\x00\xff\xff"
 EMPTY_BLOCK = b"\x00"
+# the same block whole, and so often that it is longer than the codes of most blocks
+_PROBE = (EMPTY_BLOCK + TAIL) * 16
 
 # The most output of one step, and the most input: a decompressor copies the input it
 # has not used at each step, so that long input would cost quadratic time.
@@ -165,26 +167,24 @@ class Inflater:
         :raises ProtocolError: 1007 for what is not DEFLATE.
         """
         output = _Output(budget, limit)
-        # RFC 7692 §7.2.2: the tail is put back. Without any octet of payload, or right after
-        # a block with BFINAL set, it would be no end but the beginning of a block.
-        tail = end and (bool(data) or (self._begun and self._context is not None))
-        self._begun = not end and (self._begun or bool(data))
+        has_payload = self._begun or bool(data)
+        self._begun = has_payload and not end
         try:
-            for part, last in _slices(data):
-                self._feed(part, tail and last, output)
+            for part in _slices(data):
+                self._feed(part, output)
+            # RFC 7692 §7.2.2: without any octet of payload, or right after a block with
+            # BFINAL set, the tail would be no end but the beginning of a block
+            if end and has_payload and self._context is not None:
+                self._feed_tail(self._context)
         except backend.Error as error:
             # RFC 7692 §7.2.2
-            raise ProtocolError(
-                f"compressed data is invalid: {error}", section="RFC 7692 §7.2.2", code=1007
-            ) from None
+            raise _invalid(str(error)) from None
         # RFC 7692 §7.1.1
         if end and not self.takeover:
             self._context = None
         return output.join()
 
-    def _feed(self, data: bytes | memoryview, tail: bool, output: _Output) -> None:
-        if tail:
-            data = b"".join((data, TAIL))
+    def _feed(self, data: bytes | memoryview, output: _Output) -> None:
         full = False
         while data or full:
             context = self._context
@@ -195,8 +195,7 @@ class Inflater:
             output.add(chunk)
             # RFC 7692 §7.2.3.4: a block with BFINAL set ends a stream; another one may follow
             if context.eof:
-                rest = context.unused_data
-                data = b"" if tail and rest == TAIL else rest
+                data = context.unused_data
                 self._context = None
                 full = False
             else:
@@ -204,17 +203,36 @@ class Inflater:
                 # a full step may have left output inside of the decompressor
                 full = len(chunk) == room
 
+    def _feed_tail(self, context: backend.Decompressor) -> None:
+        """Put back the tail of a message, and see whether that ends it.
+
+        zlib does not tell whether it stands between two blocks. But there the tail ends an
+        empty block, and the probe is more of them, so that nothing comes of both; inside of
+        a block they are data, or invalid.
+        """
+        # RFC 7692 §7.2.2
+        found = context.decompress(TAIL + _PROBE, 1)
+        if context.eof:
+            # the empty block at the end had BFINAL set
+            self._context = None
+        # policy: a message that was cut within a block is no shorter message
+        if found or (context.eof and context.unused_data != _PROBE):
+            raise _invalid("a block does not end")
+
     def close(self) -> None:
         """Free the context."""
         self._context = None
 
 
-def _slices(data: bytes) -> Iterable[tuple[bytes | memoryview, bool]]:
-    """Return the data in slices, and whether each is the last."""
+def _slices(data: bytes) -> Iterable[bytes | memoryview]:
     if len(data) <= SLICE:
-        return ((data, True),)
+        return (data,)
     view = memoryview(data)
-    return ((view[at : at + SLICE], at + SLICE >= len(data)) for at in range(0, len(data), SLICE))
+    return (view[at : at + SLICE] for at in range(0, len(data), SLICE))
+
+
+def _invalid(why: str) -> ProtocolError:
+    return ProtocolError(f"compressed data is invalid: {why}", section="RFC 7692 §7.2.2", code=1007)
 
 
 class DeflateInstance(Extension.Instance):

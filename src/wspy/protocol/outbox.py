@@ -124,6 +124,14 @@ class Outbox:
         self.advance(self.size)
         return data
 
+    def release(self) -> None:
+        """Forget all bytes, since they will not be written any more; the marks stay."""
+        for entry in self._entries:
+            entry.buffer = b""
+        self.pushed -= self.size
+        self.size = 0
+        self._offset = 0
+
     def marks(self) -> Iterable[Any]:
         """Return the marks that were not passed yet, in order."""
         return [entry.mark for entry in self._entries if entry.mark is not None]

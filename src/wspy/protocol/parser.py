@@ -65,9 +65,9 @@ class FrameParser:
         self._compact()
         self._buffer += data
 
-    def discard(self) -> None:
-        """Forget what has arrived, for nobody will ask for it."""
-        self._buffer = bytearray()
+    def clear(self) -> None:
+        """Forget all that has arrived."""
+        self._buffer.clear()
         self._start = 0
         self._header = None
         self._payload = bytearray()

@@ -341,7 +341,7 @@ class Session:
         self.state = State.CLOSED
         # the peer may hold TCP open for a while, and would hold the memory, too
         self._incoming.reset()
-        self._parser.discard()
+        self._parser.clear()
 
     def _wrap(self, error: Exception) -> SocketClosed:
         wrapped = self.closed_error()
@@ -365,6 +365,11 @@ class Session:
             detail=detail or self._detail,
             unsent=tuple(self.outbox.marks()),
         )
+
+    def close(self) -> None:
+        """Free what the session holds; call it when the connection is over."""
+        self.frames.close()
+        self._incoming.reset()
 
     # output
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -75,6 +76,8 @@ class FrameStream:
             check=self._check_header,
         )
         self.wire_size = 0
+        self._ahead: deque[Frame] = deque()
+        self._is_unseen = False
 
     @property
     def whole_hooks(self) -> list[Hook]:
@@ -92,6 +95,12 @@ class FrameStream:
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; call :meth:`next_frame` next."""
         self.parser.feed(data)
+        self._is_unseen = len(data) > 0
+
+    @property
+    def may_have_frame(self) -> bool:
+        """Whether a frame could have arrived that nobody has asked for."""
+        return self._is_unseen or bool(self._ahead)
 
     def next_frame(self, budget: int | None = None) -> Frame | None:
         """Return the next frame as extensions leave it, or None until more has arrived.
@@ -101,12 +110,33 @@ class FrameStream:
         :raises ProtocolError: if the peer broke a rule.
         :raises PayloadTooBig: for a frame over ``max_message``.
         """
+        return self._ahead.popleft() if self._ahead else self._read_frame(budget)
+
+    @property
+    def ahead(self) -> int:
+        """How many frames are kept for those who ask next."""
+        return len(self._ahead)
+
+    def next_frames(self, count: int) -> list[Frame] | None:
+        """Return so many frames, or None until more have arrived; those that have are kept.
+
+        :raises ProtocolError: PayloadTooBig: as :meth:`next_frame` does.
+        """
+        while len(self._ahead) < count:
+            frame = self._read_frame(None)
+            if frame is None:
+                return None
+            self._ahead.append(frame)
+        return [self._ahead.popleft() for _ in range(count)]
+
+    def _read_frame(self, budget: int | None) -> Frame | None:
         while (frame := self.parser.next_frame()) is not None:
             self.wire_size = len(frame.payload)
             changed = self.undo(self._undo, frame, budget)
             if changed is not None:
                 self.limits.check_message(len(changed.payload))
                 return changed
+        self._is_unseen = False
         return None
 
     def undo(self, hooks: Sequence[Hook], frame: Frame, budget: int | None) -> Frame | None:
@@ -160,7 +190,10 @@ class FrameStream:
         return frame.pack_parts((frame.mask and frame.masking_key) or self._new_key())
 
     def close(self) -> None:
-        """Free what the extensions hold; call it when the connection is over."""
+        """Free what has arrived and what the extensions hold, when the connection is over."""
+        self.parser.clear()
+        self._ahead.clear()
+        self._is_unseen = False
         for hook in self.extensions:
             hook.close()
 
