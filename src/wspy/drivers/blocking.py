@@ -37,7 +37,6 @@ from .waiting import Pump
 
 # what accept() says of a client that has left the backlog already
 _GONE: tuple[int, ...] = (errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTDOWN)
-_GONE += (errno.EHOSTUNREACH, errno.ENETUNREACH)
 # a timeout of 0 would mean not to wait at all
 _LEAST_WAIT = 0.001
 
