@@ -80,8 +80,8 @@ class Scene:
             attacker.ask(extensions)
         else:
             attacker = self._accept(receive_buffer)
-            attacker.answer(extensions)
             self.attackers.append(attacker)
+            attacker.answer(extensions)
         return attacker
 
     def _accept(self, receive_buffer: int | None = None, path: str = "/") -> Attacker:
