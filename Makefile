@@ -7,9 +7,10 @@ HOST   ?= 127.0.0.1
 PORT   ?= 8765
 ARGS   ?= $(if $(shell command -v openssl),--tls)
 PYTEST ?=
+RUNS   ?= 1000000
 PURE   := protocol handshake extensions
 
-.PHONY: help demo test check rules stress soak loss faults abuse interop autobahn autobahn-full build clean
+.PHONY: help demo test check rules stress soak loss faults abuse fuzz interop autobahn autobahn-full build clean
 
 help:
 	@echo "make demo           echo server with a page to try it (HOST, PORT, ARGS)"
@@ -21,6 +22,7 @@ help:
 	@echo "make loss           large messages while 5 % of the packets are lost; needs root, nft (LOSS)"
 	@echo "make faults         100,000 faults of the socket for each driver, by seed (FAULTS)"
 	@echo "make abuse          what hostile peers cost and when they are dropped; prints a table"
+	@echo "make fuzz           six fuzz targets, RUNS inputs each; a quarter of an hour on two cores"
 	@echo "make interop        other libraries and a browser, direct and through proxies; a table"
 	@echo "make autobahn       Autobahn cases 1-7 and 10, both roles, all drivers"
 	@echo "make autobahn-full  the same and cases 9, 12 and 13"
@@ -36,6 +38,12 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.fuzz: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary atheris \
+		--editable ".[fuzz]" || { echo "no atheris for $$($(BIN)/python -V) on this machine:" \
+		"it has wheels for CPython 3.10 to 3.14 on Linux x86_64" >&2; exit 1; }
+	@touch $@ $(VENV)/.test $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
@@ -72,6 +80,9 @@ faults: $(VENV)/.test
 
 abuse: $(VENV)/.test
 	$(BIN)/python -m tests.abuse $(ABUSE)
+
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -m fuzz --runs $(RUNS) $(FUZZ)
 
 interop: $(VENV)/.test
 	$(BIN)/python -m tests.interop $(PYTEST)

@@ -1,0 +1,1 @@
+"""Fuzzing of the pure layers: ``python -m fuzz``, or ``make fuzz``."""
