@@ -9,7 +9,7 @@ from fuzz.targets import auth_headers, deflate, extension_headers, request_head,
 from fuzz.targets.frame_stream import LIMITS
 from fuzz.targets.response_head import ACCEPT
 from tests.handshake.helpers import Digest
-from tests.rfc.case import Answer, Request
+from tests.rfc.openings import Answer, Request
 from tests.rfc.peer import new_request, new_response
 from tests.rfc.tables import CASES
 from tests.rfc.wire import split_head
