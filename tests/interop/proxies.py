@@ -99,11 +99,11 @@ def nginx(job: Job) -> Command:
 
 def haproxy(job: Job) -> Command:
     """Return how haproxy is started, and with which environment."""
-    site, over_tls = fenced(DOCUMENT, "haproxy")
+    site, over_tls, buffers = fenced(DOCUMENT, "haproxy")
     files = job.certificates
     if job.server_tls:
         [line] = re.findall(r" *server wspy .*\n", site)
-        site = _replace(site, {line: over_tls})
+        site = buffers + _replace(site, {line: over_tls})
     both = job.folder / "both.pem"
     both.write_bytes(
         Path(files.server_certfile).read_bytes() + Path(files.server_keyfile).read_bytes()
