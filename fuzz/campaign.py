@@ -20,6 +20,10 @@ DICTIONARIES = Path(__file__).parent / "dictionaries"
 MAX_LENGTHS = {"frame_stream": 192, "deflate": 192}
 MAX_LENGTH = 1024
 
+# how long an input may take, in seconds, when it is asked how costs grow
+MANY = 100_000
+ENOUGH, ENOUGH_FOR_FEW = 0.2, 0.02
+
 # what ends a process: an input that hangs, and one that eats memory
 TIMEOUT = 20
 RSS_MIB = 1024
@@ -71,7 +75,8 @@ def play(target: str, runs: int, seed: int, folder: Path) -> Tally:
     command = [sys.executable, "-m", "fuzz.child", str(found), target, *options, *places]
     with log.open("wb") as file:
         code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode
-        growth = [sys.executable, "-m", "fuzz.growth", target, str(folder)]
+        enough = ENOUGH if runs >= MANY else ENOUGH_FOR_FEW
+        growth = [sys.executable, "-m", "fuzz.growth", target, str(folder), str(enough)]
         code = code or subprocess.run(growth, stdout=file, stderr=subprocess.STDOUT).returncode
     return read_log(target, log, sorted(found.glob("*.txt")), code)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-# Each piece has its price; where it is asked how costs grow, there are as many as the input says.
-most_pieces = 16
+MOST_PIECES = 16
+
+# whether all is cut into single bytes, whatever an input says: to see how costs grow
+bytewise = False
 
 
 def cut(data: bytes, how: int) -> list[bytes]:
@@ -12,10 +14,13 @@ def cut(data: bytes, how: int) -> list[bytes]:
     :param how: 0 to 255; below 64 the place of one cut, below 128 the size of each piece, above
         that the seed of sizes up to 16.
     """
+    if bytewise:
+        return [data[at : at + 1] for at in range(len(data))]
     if how < 64:
         at = len(data) * how // 64
         return [data[:at], data[at:]]
-    least = len(data) // most_pieces
+    # each piece has its price
+    least = len(data) // MOST_PIECES
     if how < 128:
         size = max(how - 63, least)
         return [data[at : at + size] for at in range(0, len(data), size)]

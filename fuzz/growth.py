@@ -1,4 +1,4 @@
-"""How costs grow: ``python -m fuzz.growth TARGET FOLDER`` makes dear inputs longer and longer.
+"""How costs grow: ``python -m fuzz.growth TARGET FOLDER SECONDS`` makes dear inputs longer.
 
 Parts of an input are repeated, twice as often each time. Twice the bytes may cost twice the time.
 """
@@ -17,16 +17,15 @@ from fuzz import cuts
 Run = Callable[[bytes], None]
 
 # how many inputs are tried; the bytes at their beginning that are options, and stay
-DEAREST = 6
+DEAREST = 5
 OPTIONS = 3
 
 # what is repeated, as eighths of the rest
-PARTS = ((0, 8), (0, 4), (4, 8), (2, 6), (3, 4))
+PARTS = ((0, 8), (0, 4), (4, 8), (3, 4))
 
-# Below the first, a clock is too coarse; what costs the second is long enough, as is such a size.
+# below this, a clock is too coarse, in seconds; above that, an input is long enough
 LEAST = 0.003
-ENOUGH = 0.03
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 1 << 20
 
 # twice the time, and as much again for caches, collections of garbage and neighbours
 TOO_MUCH = 3.0
@@ -42,8 +41,6 @@ def cost(run: Run, data: bytes, clock: Callable[[], float] = time.thread_time) -
         except Exception:
             return 0.0
         least = min(least, clock() - began)
-        if least > ENOUGH:
-            break
     return least
 
 
@@ -54,14 +51,14 @@ def stretch(data: bytes, part: tuple[int, int], times: int) -> bytes:
     return options + rest[:begin] + rest[begin:end] * times + rest[end:]
 
 
-def costs(run: Run, data: bytes, part: tuple[int, int]) -> list[tuple[int, float]]:
-    """Return sizes and times of an input that grows."""
+def costs(run: Run, data: bytes, part: tuple[int, int], enough: float) -> list[tuple[int, float]]:
+    """Return sizes and times of an input that grows until it takes ``enough`` seconds."""
     found = []
     times = 8
     while True:
         longer = stretch(data, part, times)
         found.append((len(longer), cost(run, longer)))
-        if len(longer) > MOST_BYTES or found[-1][1] > ENOUGH or times > MOST_BYTES:
+        if found[-1][1] > enough or max(len(longer), times) > MOST_BYTES:
             return found
         times *= 2
 
@@ -73,29 +70,28 @@ def too_steep(found: Sequence[tuple[int, float]]) -> bool:
     return any(one and other for one, other in pairwise(steps))
 
 
-def search(run: Run, inputs: Sequence[bytes]) -> Iterator[tuple[bytes, str]]:
+def search(run: Run, inputs: Sequence[bytes], enough: float) -> Iterator[tuple[bytes, str]]:
     """Yield inputs that cost more than they should when they grow, and a report of each."""
     dearest = sorted(inputs, key=lambda data: cost(run, data), reverse=True)[:DEAREST]
     for data in dearest:
         for part in PARTS:
-            found = costs(run, data, part)
+            found = costs(run, data, part, enough)
             if too_steep(found):
-                yield (
-                    stretch(data, part, 64),
-                    ", ".join(f"{size} bytes {seconds * 1000:.1f} ms" for size, seconds in found),
-                )
+                shown = ", ".join(f"{size} bytes {seconds * 1e3:.1f} ms" for size, seconds in found)
+                yield stretch(data, part, 64), shown
 
 
 def main() -> None:
-    """Search among the inputs that fuzzing kept."""
-    _, target, folder = sys.argv
-    cuts.most_pieces = 1 << 30
+    """Search among the inputs that fuzzing kept, as they are cut and cut into single bytes."""
+    _, target, folder, enough = sys.argv
     run = importlib.import_module(f"fuzz.targets.{target}").run
     inputs = [path.read_bytes() for path in sorted(Path(folder, "corpus").iterdir())]
-    for number, (data, report) in enumerate(search(run, inputs)):
-        path = Path(folder, "findings", f"growth-{number}")
-        path.write_bytes(data)
-        path.with_suffix(".txt").write_text(f"costs grow too fast: {report}\n", "utf-8")
+    for name in ("pieces", "bytes"):
+        cuts.bytewise = name == "bytes"
+        for number, (data, report) in enumerate(search(run, inputs, float(enough))):
+            path = Path(folder, "findings", f"growth-in-{name}-{number}")
+            path.write_bytes(data)
+            path.with_suffix(".txt").write_text(f"costs grow too fast: {report}\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -75,15 +75,15 @@ def test_pieces_are_the_whole(how: int) -> None:
     for data in (b"", b"a", bytes(range(256)) * 3):
         pieces = cuts.cut(data, how)
         assert b"".join(pieces) == data
-        assert len(pieces) <= max(2, 2 * cuts.most_pieces)
+        assert len(pieces) <= max(2, 2 * cuts.MOST_PIECES)
 
 
 def test_costs_that_grow_too_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stretch(b"xyzabcdefgh", (0, 4), 2) == b"xyzabcdabcdefgh"
-    monkeypatch.setattr("fuzz.growth.cost", lambda run, data: len(data) ** 1.2 * 1e-5)
-    assert not too_steep(costs(fail, b"xyzabcdefgh", (0, 8)))
+    monkeypatch.setattr("fuzz.growth.cost", lambda run, data: len(data) ** 1.2 * 1e-6)
+    assert not too_steep(costs(fail, b"xyzabcdefgh", (0, 8), 0.2))
     monkeypatch.setattr("fuzz.growth.cost", lambda run, data: len(data) ** 2 * 1e-7)
-    assert too_steep(costs(fail, b"xyzabcdefgh", (0, 8)))
+    assert too_steep(costs(fail, b"xyzabcdefgh", (0, 8), 0.2))
     # one step alone may be the machine's
     assert not too_steep([(1, 0.004), (2, 0.02), (4, 0.03)])
 

@@ -19,11 +19,17 @@ from wspy.protocol.limits import Limits
 
 EXTENSIONS = (wspy.DeflateMessage(), wspy.DeflateFrame())
 SMALL = Limits(max_head_line=80, max_headers=8, max_head=300)
+# so that it shows how costs grow
+LAX = Limits(max_head_line=1 << 22, max_headers=1 << 22, max_head=1 << 22)
 FULL = Response(503, "the server is full\n", [("Retry-After", "5")])
 
 
 def _onrequest(request: Request) -> Response | None:
     return Response(200, "ok\n") if request.path == "/health" else None
+
+
+def _last(request: Request, offered: list[str]) -> str | None:
+    return offered[-1] if offered else None
 
 
 PROFILES = (
@@ -33,7 +39,7 @@ PROFILES = (
     ServerOptions(locations=("/chat", "/a%20b"), limits=SMALL),
     ServerOptions(auth=("Aladdin", "open sesame")),
     ServerOptions(onrequest=_onrequest, headers=[("X-Served-By", "wspy")]),
-    ServerOptions(select_subprotocol=lambda request, offered: offered[-1] if offered else None),
+    ServerOptions(select_subprotocol=_last, limits=LAX),
     ServerOptions(limits=SMALL),
 )
 _URI = parse_uri("ws://server.example/chat")
@@ -65,7 +71,7 @@ def run(data: bytes) -> None:
 def _serve(
     profile: ServerOptions, refuse: Response | None, pieces: Sequence[bytes]
 ) -> tuple[ServerHandshake, Outcome]:
-    handshake = ServerHandshake(profile, clock=lambda: 0.0, refuse=refuse)
+    handshake = ServerHandshake(profile, clock=lambda: 0.0, wall_clock=lambda: 0.0, refuse=refuse)
     used = 0
     for piece in pieces:
         handshake.receive_data(piece)

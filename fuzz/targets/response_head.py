@@ -19,6 +19,8 @@ from wspy.protocol.limits import Limits
 ACCEPT = accept_value(KEY)
 EXTENSIONS = (wspy.DeflateMessage(server_max_window_bits=12), wspy.DeflateFrame())
 SMALL = Limits(max_head_line=80, max_headers=8, max_head=300, max_body=10)
+# so that it shows how costs grow
+LAX = Limits(max_head_line=1 << 22, max_headers=1 << 22, max_head=1 << 22, max_body=1 << 22)
 ONCE = Limits(max_redirects=1, max_body=0)
 SECRETS = [("Cookie", "a=1"), ("Authorization", "Bearer t"), ("X-Own", "yes")]
 
@@ -26,7 +28,7 @@ PROFILES = (
     ("ws://server.example/chat", ClientOptions()),
     (
         "ws://server.example/chat",
-        ClientOptions(protocols=("superchat", "chat"), extensions=EXTENSIONS),
+        ClientOptions(protocols=("superchat", "chat"), extensions=EXTENSIONS, limits=LAX),
     ),
     ("ws://server.example/chat", ClientOptions(auth=("Mufasa", "Circle of Life"))),
     ("wss://user:secret@server.example:4430/a?b=c", ClientOptions(headers=SECRETS)),
@@ -36,7 +38,7 @@ PROFILES = (
     ("wss://server.example/", ClientOptions(auth=("j\xe4s", "\u20acuro"))),
 )
 _URIS = [parse_uri(uri) for uri, _ in PROFILES]
-_LAX = ServerOptions(limits=Limits(max_head_line=1 << 16, max_head=1 << 16))
+_SERVER = ServerOptions(limits=LAX)
 
 
 class Outcome(NamedTuple):
@@ -159,7 +161,7 @@ def _check_next(following: ClientHandshake, profile: int) -> None:
     elif options.headers:
         assert headers.get("Cookie") == "a=1"
     # our own server can read what is asked for next
-    server = ServerHandshake(_LAX, clock=lambda: 0.0)
+    server = ServerHandshake(_SERVER, clock=lambda: 0.0)
     server.receive_data(following.data_to_send())
     assert server.accepted is not None, str(server.error)
     assert parse_uri(str(following.uri)).origin == following.uri.origin
