@@ -70,23 +70,26 @@ def _values(name: str) -> Iterator[bytes]:
 
 
 def _request_head() -> Iterator[bytes]:
-    for head in _requests():
-        for profile in range(len(request_head.PROFILES)):
-            yield b"%d%c%b" % (profile, HOW[profile & 1], head)
+    return _profiled(_requests(), len(request_head.PROFILES))
 
 
 def _response_head() -> Iterator[bytes]:
-    for head in _answers():
-        for profile in range(len(response_head.PROFILES)):
+    return _profiled(_answers(), len(response_head.PROFILES))
+
+
+def _profiled(heads: Iterator[bytes], profiles: int) -> Iterator[bytes]:
+    # a few of the profiles for each head, which makes many heads for each profile
+    for number, head in enumerate(heads):
+        for profile in {0, number % profiles, (number + 3) % profiles}:
             yield b"%d%c%b" % (profile, HOW[profile & 1], head)
 
 
 def _frame_stream() -> Iterator[bytes]:
     for role, stream, _ in _streams():
         for limits in range(len(LIMITS)):
-            options = (role is Role.SERVER) | limits << 1
-            for more, how in ((0, HOW[0]), (0x58, HOW[1])):
-                yield bytes((options | more, how)) + stream
+            # with and without EOF, echo and draining
+            more, how = ((0, HOW[0]), (0x58, HOW[1]))[limits & 1 ^ len(stream) & 1]
+            yield bytes(((role is Role.SERVER) | limits << 1 | more, how)) + stream
 
 
 def _deflate() -> Iterator[bytes]:
