@@ -17,7 +17,7 @@ help:
 	@echo "make test           all tests (PYTEST holds more arguments for pytest)"
 	@echo "make check          ruff, mypy --strict, full branch coverage of the pure layers"
 	@echo "make rules          each rule of the RFCs against the core and every driver, with a table"
-	@echo "make stress         8 threads on one connection, 1,000 connections, churn; minutes"
+	@echo "make stress         8 threads on one connection, 1,000 connections, churn, storms; minutes"
 	@echo "make soak           a million connections that come and go, and what is left (SOAK)"
 	@echo "make loss           large messages while 5 % of the packets are lost; needs root, nft (LOSS)"
 	@echo "make faults         100,000 faults of the socket for each driver, by seed (FAULTS)"
@@ -68,6 +68,7 @@ stress: $(VENV)/.test
 	$(BIN)/python -m tests.stress.senders
 	$(BIN)/python -m tests.stress.thousand
 	$(BIN)/python -m tests.stress.churn
+	$(BIN)/python -m tests.stress.storm
 
 soak: $(VENV)/.test
 	$(BIN)/python -m tests.soak $(SOAK)

@@ -454,6 +454,28 @@ def test_what_nobody_waits_for_is_written_all_the_same(monkeypatch: pytest.Monke
         reader.result()
 
 
+def test_who_writes_listens_as_well_once_the_reader_has_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "_LOOK_AGAIN", 0.01)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        link = open_link()
+        pump = waiting.Pump(ReferenceEngine(ours, link))
+        reader = Task(pump.wait, pump.engine.next_event)
+        wait_until(lambda: pump._polled)
+        with pump.lock:
+            assert link.session is not None
+            link.session.send(b"x" * 3_000_000)
+        writer = Task(pump.wait, lambda now: pump.engine.finished or None)
+        wait_until(lambda: len(pump._waiters) == 2)
+        theirs.send(pack(9, "p"))
+        assert reader.result() == wspy.Ping(b"p")
+        wait_until(lambda: pump._polled == 3)
+        pump.abort()
+        writer.result()
+
+
 def no_thread(thread: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
 
@@ -505,8 +527,11 @@ def test_who_wrote_the_rest_by_itself_looks_again(monkeypatch: pytest.MonkeyPatc
     with ours, theirs:
         link = open_link()
         pump = waiting.Pump(ReferenceEngine(ours, link))
-        monkeypatch.setattr(pump, "_polled", select.POLLIN)
-        monkeypatch.setattr(pump._changed, "wait", lambda seconds: pytest.fail("it sleeps"))
+        other = Task(pump.wait, lambda now: pump.engine.finished or None)
+        wait_until(lambda: pump._polled)
+        monkeypatch.setattr(waiting, "sleep", lambda gate, seconds: pytest.fail("it sleeps"))
         assert link.session is not None
         link.session.send(b"x" * 100)
         assert pump.wait(lambda now: None if pump.engine.wants_write else True)
+        pump.abort()
+        other.result()

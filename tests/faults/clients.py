@@ -114,8 +114,6 @@ def play_connection(world: World) -> list[Story]:
     else:
         story.told.opens += 1
         receive_by_hand(story, client)
-    # whoever closes drops what nobody read, from some message on
-    story.told.dropped = client._drops
     assert not world.keeper.members, "the keeper keeps what is over"
     return [story]
 
@@ -136,6 +134,8 @@ def receive_by_hand(story: Story, client: Any) -> None:
             break
     client.close()
     story.engine = client._engine
+    # whoever closes drops what nobody read, from some message on
+    told.dropped = client._drops
     with contextlib.suppress(wspy.SocketClosed):
         client.recv()
         raise AssertionError("recv() after the end")

@@ -140,7 +140,7 @@ class Hand:
 def talk(story: Story, sock: wspy.websocket, *, as_client: bool) -> None:
     """Send and receive frames until the end."""
     hand = Hand(story, sock)
-    chance, waited = story.chance, 0.0
+    chance, waited, is_late = story.chance, 0.0, False
     while waited < PATIENCE:
         seconds = chance.choice(_TIMES)
         sock.settimeout(seconds)
@@ -151,12 +151,14 @@ def talk(story: Story, sock: wspy.websocket, *, as_client: bool) -> None:
         try:
             for _ in range(chance.randint(0, 3)):
                 _send(hand)
-            count = chance.choice((1, 1, 2, 5))
+            # fewer may come than were waited for
+            count = chance.choice((1, 1, 2, 5)) if not is_late else 1
             for frame in [sock.recv()] if count == 1 else sock.recvn(count):
                 hand.take(frame)
-            waited = 0.0
+            waited, is_late = 0.0, False
         except TimeoutError:
             waited += seconds
+            is_late = True
         except wspy.SocketClosed as error:
             hand.give_up(error)
             break

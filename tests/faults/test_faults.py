@@ -60,7 +60,7 @@ def test_faults_lose_nothing_and_leave_nothing(subject: str) -> None:
         # an end that send() found was told to nobody who drives a connection by hand
         ("async_connection", 200924),
         # recvn() dropped the frames it had when the others did not come
-        ("websocket", 9),
+        ("websocket", 1),
         # frames that came with the handshake waited for a read event
         ("websocket_queue", 93),
         # accept() failed because a client had left

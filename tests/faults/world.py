@@ -126,6 +126,10 @@ class World:
         """Stand in for ``wspy.drivers.waiting.poll``."""
         return self.wait(lambda: self.shims[descriptor].ready(interest), seconds)
 
+    def sleep(self, gate: threading.Lock, seconds: float | None) -> None:
+        """Stand in for ``wspy.drivers.waiting.sleep``: everybody looks again after each wait."""
+        self.wait(lambda: False, seconds)
+
     @contextlib.contextmanager
     def patched(self) -> Iterator[None]:
         """Put this world in the place of the clock, of waiting, and of other threads."""
@@ -135,6 +139,7 @@ class World:
             enter(patch(time, "monotonic", self.clock))
             enter(patch(waiting.Pump.__init__, "__defaults__", (self.clock,)))
             enter(patch(waiting, "poll", self.poll))
+            enter(patch(waiting, "sleep", self.sleep))
             enter(patch(waiting, "threading", _threading(self, later=True)))
             enter(patch(threaded, "threading", _threading(self, later=False)))
             enter(patch(connection, "keeper", self.keeper))
@@ -172,21 +177,7 @@ def _threading(world: World, *, later: bool) -> Any:
         def is_alive(self) -> bool:
             return False
 
-    class Condition:
-        def __init__(self, lock: threading.Lock) -> None:
-            self._lock = lock
-
-        def wait(self, seconds: float | None) -> None:
-            self._lock.release()
-            try:
-                world.wait(lambda: False, seconds)
-            finally:
-                self._lock.acquire()
-
-        def notify_all(self) -> None:
-            """Everybody looks again after each wait."""
-
-    return types.SimpleNamespace(**{**vars(threading), "Thread": Thread, "Condition": Condition})
+    return types.SimpleNamespace(**{**vars(threading), "Thread": Thread})
 
 
 class LoopPoller:

@@ -3,6 +3,10 @@
 At any moment at most one thread polls the socket for reading, and at most one
 for writing; the others wait for what those two find. Whoever polls also
 serves the deadlines.
+
+Ctrl-C may come at any moment of the main thread. So the lock is only ever held by a ``with``,
+and never given back in the middle of one; and who polls stands in an object of that thread's,
+so that one assignment takes it back.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from ..engine.interface import Engine
 T = TypeVar("T")
 
 _READ, _WRITE = 1, 2
+_LOOK_AGAIN = 1.0
 
 # what ``ready`` returns while it waits for another thread, not for the socket: who polls
 # the socket is not woken by that thread
@@ -38,6 +43,47 @@ class Ticket:
         self.done = False
 
 
+class _Waiter:
+    """One call of :meth:`Pump.wait`, and how it waits at the moment.
+
+    :ivar until: when its time is over, or None.
+    :ivar looks: whether it has the lock, and looks at the engine.
+    :ivar polls: what it polls the socket for, without the lock; 0 for nothing.
+    :ivar seconds: how long it waits at most, or None.
+    """
+
+    __slots__ = ("descriptor", "gate", "has_waited", "looks", "polls", "seconds", "until")
+
+    def __init__(self) -> None:
+        self.until: float | None = None
+        self.looks = False
+        self.has_waited = False
+        self.polls = 0
+        self.descriptor = -1
+        self.seconds: float | None = None
+        # locked while nothing has changed
+        self.gate: threading.Lock | None = None
+
+    def prepare(self) -> None:
+        """Have a gate to sleep at; the pump's lock is held."""
+        if self.gate is None:
+            self.gate = threading.Lock()
+        self.gate.acquire(blocking=False)
+
+    def block(self) -> int:
+        """Wait; return what the socket is ready for, if that is known."""
+        if self.polls:
+            return poll(self.descriptor, self.polls, self.seconds)
+        if self.gate is not None:
+            sleep(self.gate, self.seconds)
+        return 0
+
+    def wake(self) -> None:
+        """Let it look again; the pump's lock is held."""
+        if self.gate is not None and self.gate.locked():
+            self.gate.release()
+
+
 class Pump:
     """Moves bytes between an engine and its socket while callers wait.
 
@@ -49,9 +95,7 @@ class Pump:
         self.engine = engine
         self.clock = clock
         self.lock = threading.Lock()
-        self._changed = threading.Condition(self.lock)
-        self._waiters = 0
-        self._polled = 0
+        self._waiters: set[_Waiter] = set()
         # when the last waiter left
         self._left_at = clock()
         self._has_writer = False
@@ -64,44 +108,88 @@ class Pump:
         :param timeout: seconds, None for no limit.
         :raises TimeoutError: if the time is over.
         """
-        with self.lock:
-            now = self.clock()
-            self._skip(now)
-            self._waiters += 1
-            try:
-                return self._wait(ready, None if timeout is None else now + timeout)
-            finally:
-                self._waiters -= 1
-                self._left_at = self.clock()
-                self.push()
+        me = _Waiter()
+        try:
+            with self.lock:
+                me.looks = True
+                now = self.clock()
+                me.until = None if timeout is None else now + timeout
+                self._skip(now)
+                self._waiters.add(me)
+                result = self._look(me, ready)
+                me.looks = False
+            while result is None:
+                found = me.block()
+                with self.lock:
+                    me.looks = True
+                    self._return(me, found)
+                    result = self._look(me, ready)
+                    me.looks = False
+        except BaseException as error:
+            me.polls = 0
+            with self.lock:
+                self._waiters.discard(me)
+                if me.looks and not isinstance(error, Exception):
+                    # nobody knows what of the last step was done: better no byte than a wrong one
+                    self.engine.link.abort()
+                self._leave()
+            raise
+        return result
 
     def _skip(self, now: float) -> None:
         if not self._waiters:
             self.engine.link.watch.skip(now - self._left_at)
             self._left_at = now
 
-    def _wait(self, ready: Callable[[float], T | None], until: float | None) -> T:
-        tried = False
+    def _look(self, me: _Waiter, ready: Callable[[float], T | None]) -> T | None:
+        """Return what is waited for, or None and leave word in ``me`` how to wait on."""
         while True:
             result = ready(self.clock())
             if result is not None and result is not HELD:
+                self._waiters.discard(me)
+                self._leave()
                 return result
-            if self._writes():
-                continue
-            now = self.clock()
-            if tried and until is not None and now >= until:
-                raise TimeoutError("nothing happened within the timeout of this call")
-            # a timeout of 0 still looks once
-            tried = True
-            due = self.engine.deadline()
-            ends = [when for when in (until, due) if when is not None]
-            seconds = max(0.0, min(ends) - now) if ends else None
-            interest = 0 if result is HELD else self._free_interest()
-            if interest:
-                self._poll(interest, seconds)
-            else:
-                self._changed.wait(seconds)
-                self._tick()
+            if not self._writes():
+                break
+        now = self.clock()
+        if me.has_waited and me.until is not None and now >= me.until:
+            raise TimeoutError("nothing happened within the timeout of this call")
+        # a timeout of 0 still looks once
+        me.has_waited = True
+        ends = [when for when in (me.until, self.engine.deadline()) if when is not None]
+        me.polls = 0 if result is HELD else self._free_interest()
+        if me.polls == _WRITE and self.engine.wants_read:
+            # the one who reads may go, and nobody tells a thread that polls
+            ends.append(now + _LOOK_AGAIN)
+        me.seconds = max(0.0, min(ends) - now) if ends else None
+        if me.polls:
+            me.descriptor = self.engine.fileno()
+        else:
+            me.prepare()
+        return None
+
+    def _return(self, me: _Waiter, found: int) -> None:
+        """Take note of what a thread found that has waited."""
+        has_polled = me.polls
+        me.polls = 0
+        if not has_polled:
+            self._tick()
+            return
+        if found & _READ and self.engine.wants_read:
+            self.engine.on_readable(self.clock())
+        self.serve()
+
+    def _leave(self) -> None:
+        self._left_at = self.clock()
+        self.push()
+
+    @property
+    def _polled(self) -> int:
+        """What the socket is polled for at the moment, by any thread."""
+        polled = 0
+        for waiter in self._waiters:
+            polled |= waiter.polls
+        return polled
 
     def _writes(self) -> bool:
         """Write, and return whether that may have been what the caller waits for."""
@@ -122,19 +210,6 @@ class Pump:
             interest |= _WRITE
         return interest & ~self._polled
 
-    def _poll(self, interest: int, seconds: float | None) -> None:
-        descriptor = self.engine.fileno()
-        self._polled |= interest
-        self.lock.release()
-        try:
-            found = poll(descriptor, interest, seconds)
-        finally:
-            self.lock.acquire()
-            self._polled &= ~interest
-        if found & _READ and self.engine.wants_read:
-            self.engine.on_readable(self.clock())
-        self.serve()
-
     def _tick(self) -> None:
         now = self.clock()
         due = self.engine.deadline()
@@ -145,8 +220,7 @@ class Pump:
     def _notify(self) -> None:
         if self.engine.finished:
             self._close()
-        if self._waiters:
-            self._changed.notify_all()
+        self.wake()
 
     def serve(self) -> None:
         """Write, do what is due, and let every waiter look again; the lock is held."""
@@ -212,7 +286,8 @@ class Pump:
 
     def wake(self) -> None:
         """Let every waiter look again; the lock is held."""
-        self._changed.notify_all()
+        for waiter in self._waiters:
+            waiter.wake()
 
     def abort(self) -> None:
         """End the connection at once and wake every waiter."""
@@ -228,6 +303,11 @@ class Pump:
                 self.engine.sock.shutdown(socket.SHUT_RDWR)
         else:
             self.engine.close()
+
+
+def sleep(gate: threading.Lock, seconds: float | None) -> None:
+    """Wait until somebody opens the gate."""
+    gate.acquire(timeout=-1 if seconds is None else min(seconds, threading.TIMEOUT_MAX))
 
 
 def poll(descriptor: int, interest: int, seconds: float | None) -> int:
