@@ -8,9 +8,11 @@ PORT   ?= 8765
 ARGS   ?= $(if $(shell command -v openssl),--tls)
 PYTEST ?=
 RUNS   ?= 1000000
+PEERS  := benchmarks/.venv
 PURE   := protocol handshake extensions
 
-.PHONY: help demo test check rules stress soak loss faults abuse fuzz interop autobahn autobahn-full build clean
+.PHONY: help demo test check rules stress soak loss faults abuse fuzz interop autobahn autobahn-full
+.PHONY: bench bench-quick build clean
 
 help:
 	@echo "make demo           echo server with a page to try it (HOST, PORT, ARGS)"
@@ -26,6 +28,8 @@ help:
 	@echo "make interop        other libraries and a browser, direct and through proxies; a table"
 	@echo "make autobahn       Autobahn cases 1-7 and 10, both roles, all drivers"
 	@echo "make autobahn-full  the same and cases 9, 12 and 13"
+	@echo "make bench          wspy beside other libraries and beside C; half an hour (BENCH)"
+	@echo "make bench-quick    the same with fewer of them, under three minutes"
 	@echo "make build          sdist and wheel in dist/"
 
 $(BIN)/python:
@@ -95,8 +99,21 @@ autobahn-full: $(VENV)/.test
 	$(BIN)/python autobahn/run.py --cases quick
 	$(BIN)/python autobahn/run.py --cases full --server epoll --client blocking
 
+# Other libraries stay out of the tests' environment; those that do not install are left out.
+$(PEERS)/.done: benchmarks/requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	-xargs -n 1 $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check < $<
+	@touch $@
+
+bench: $(PEERS)/.done
+	$(PEERS)/bin/python -m benchmarks $(BENCH)
+
+bench-quick: $(PEERS)/.done
+	$(PEERS)/bin/python -m benchmarks --quick $(BENCH)
+
 build: $(VENV)/.dev
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) build dist reports src/wspy.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) benchmarks/.build build dist reports src/wspy.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

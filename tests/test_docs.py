@@ -118,6 +118,8 @@ def check_command(command: str, place: str) -> None:
     if words[0] == "make":
         makefile = (ROOT / "Makefile").read_text("utf-8")
         assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), f"{place}: {command}"
+    elif words[:3] == ["python", "-m", "benchmarks"]:
+        subprocess.run([sys.executable, *words[1:3], "--help"], check=True, capture_output=True)
     elif words[:3] == ["python", "-m", "wspy"]:
         subprocess.run([sys.executable, *words[1:4], "--help"], check=True, capture_output=True)
     elif words[0] == "python":

@@ -1,0 +1,1 @@
+"""Benchmarks: wspy beside other libraries and beside C, on this machine (``make bench``)."""

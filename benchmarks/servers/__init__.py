@@ -1,0 +1,1 @@
+"""Servers to compare, each a process of its own that prints its port once it listens."""
