@@ -169,7 +169,7 @@ def test_the_platforms_best_poller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("base", [wspy.Server, wspy.AsyncServer])
 def test_servers_without_epoll(base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{base.__module__}.new_poller", SelectorPoller)
+    monkeypatch.setattr(f"{base.__module__}.new_poller", lambda *_: SelectorPoller())
     if hasattr(os, "eventfd"):
         monkeypatch.delattr(os, "eventfd")
 

@@ -143,7 +143,7 @@ class World:
             enter(patch(waiting, "threading", _threading(self, later=True)))
             enter(patch(threaded, "threading", _threading(self, later=False)))
             enter(patch(connection, "keeper", self.keeper))
-            enter(patch(epoll, "new_poller", lambda: LoopPoller(self)))
+            enter(patch(epoll, "new_poller", lambda *_: LoopPoller(self)))
             yield
 
 

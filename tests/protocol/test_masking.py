@@ -65,3 +65,9 @@ def test_a_frame_that_came_with_a_key_is_sent_on_with_another() -> None:
     assert client.outbox.take() == b"\x81\x81" + KEY + xor(b"x", KEY)
     server.send_frame(frame)
     assert server.outbox.take() == b"\x81\x01x"
+
+
+def test_another_function_may_do_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "_xor", masking.xor_in_python)
+    masking.use(lambda data, key, offset: b"done")
+    assert masking.mask(b"data", b"1234") == b"done"

@@ -17,6 +17,7 @@ from tests.protocol.helpers import (
     failure,
     feed,
     new_session,
+    raw,
     sent,
 )
 from wspy.errors import ProtocolError
@@ -368,3 +369,27 @@ def test_real_keys_are_random() -> None:
     first.send("a" * 100)
     second.send("a" * 100)
     assert first.data_to_send() != second.data_to_send()
+
+
+@both_roles
+def test_idle_is_when_a_plain_frame_would_be_a_message(role: Role) -> None:
+    session = Session(role)
+    masked = not role.masks
+    whole = raw(OPCODE_TEXT, b"hello", masked=masked)
+    assert session.is_idle
+    assert session.sends_plain
+    assert session.frames.parser.missing is None
+    session.receive_data(whole[:-2])
+    assert not session.is_idle
+    assert session.next_event() is None
+    assert session.frames.parser.missing == 2
+    session.receive_data(whole[-2:])
+    assert session.next_event() == TextMessage("hello")
+    assert session.is_idle
+    session.send_text("a part", final=False)
+    assert session.is_idle
+    assert not session.sends_plain
+    session.receive_eof()
+    assert not session.is_idle
+    assert isinstance(session.next_event(), Failure)
+    assert not session.sends_plain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ..engine.interface import Engine
@@ -35,7 +35,7 @@ class BaseConnection:
     :param lock: guards the engine.
     """
 
-    def __init__(self, engine: Engine, lock: threading.Lock) -> None:
+    def __init__(self, engine: Engine, lock: AbstractContextManager[object]) -> None:
         self._engine = engine
         self._lock = lock
         self._address = _peer_name(engine)
@@ -213,15 +213,19 @@ class BaseConnection:
         try:
             handler(*arguments)
         except Exception as error:
-            if isinstance(error, SocketClosed) and self._is_closing():
-                # it sent something to a peer that is gone
-                self._log(logging.DEBUG, "handler ended", error)
-                return
-            name = getattr(handler, "__name__", "handler")
-            self._report_raised(f"{name} raised; closing with 1011", error)
-            with self._lock:
-                self._fail_handler(error)
-            self._call_onerror(error)
+            self.handler_raised(handler, error)
+
+    def handler_raised(self, handler: Callable[..., object], error: Exception) -> None:
+        """Close with 1011; called while the exception is being handled."""
+        if isinstance(error, SocketClosed) and self._is_closing():
+            # it sent something to a peer that is gone
+            self._log(logging.DEBUG, "handler ended", error)
+            return
+        name = getattr(handler, "__name__", "handler")
+        self._report_raised(f"{name} raised; closing with 1011", error)
+        with self._lock:
+            self._fail_handler(error)
+        self._call_onerror(error)
 
     def _is_closing(self) -> bool:
         return self._engine.link.lost or self.state in (State.CLOSING, State.CLOSED)

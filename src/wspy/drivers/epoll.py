@@ -7,100 +7,31 @@ import threading
 from collections import deque
 from typing import Any
 
-from ..engine import new_engine
-from ..engine.interface import Engine
-from ..engine.reference import READ_SIZE
+from ..engine import is_fast, new_engine
 from ..errors import WebSocketError
 from ..handshake.http import Response
 from ..protocol.close import CLOSE_GOING_AWAY
 from ..protocol.message import Message
 from .log import log_event, show_address
-from .nonblocking import AsyncConnection
 from .opening import Address, server_link
-from .poller import READ, WRITE, Poller, new_poller
-from .routed import Routed
+from .poller import READ, Poller
+from .served import ServerClient
 from .server import BaseServer, turn_away
 from .wheel import Wheel
 
+NewClient: type[ServerClient] = ServerClient
+if is_fast:
+    from .fast import FastClient, new_poller
+
+    NewClient = FastClient
+else:
+    from .poller import new_poller
+
 # a loop that is held up longer than this, in seconds, says so
 _LAG = 1.0
-# the least that is read at once of a client, while it is new or its turns are long, in bytes
-_LITTLE = 2048
 # how many come in, or are woken by the wheel, before the others have their turn: a
 # thousand that were too slow together must not hold up who was not
 _AT_ONCE = 8
-
-
-class ServerClient(Routed, AsyncConnection):
-    """A client of :class:`AsyncServer`; its methods may be called from any thread."""
-
-    server: AsyncServer
-    # about as long as an honest client waits anyway, so that a flood does not hold up others
-    _turn = 0.0005
-
-    def __init__(self, server: AsyncServer, engine: Engine, address: Address) -> None:
-        self.server = server
-        #: The client's TCP socket.
-        self.sock = engine.sock
-        self._setup(engine, threading.Lock())
-        self._address = address or self._address
-        # what the loop remembers of it
-        self.descriptor = engine.fileno()
-        self.interest = READ
-        self.slot = -1
-        self.is_dirty = False
-        self._read_size = _LITTLE
-
-    def onsent(self, message: Message) -> None:
-        self.server.onsent(self, message)
-
-    def _changed(self) -> None:
-        self.server.wake(self)
-
-    def serve(self, events: int, now: float) -> None:
-        """Do what the socket is ready for."""
-        self.server.serving = self
-        try:
-            if events & READ:
-                with self._lock:
-                    if self._engine.wants_read:
-                        self._engine.on_readable(now, self._read_size)
-            began = self._now()
-            self._serve(now)
-            # small frames cost much more than their bytes, also those that are no event yet
-            is_dear = self._now() - began > self._turn
-            size = self._read_size // 4 if is_dear else self._read_size * 2
-            self._read_size = min(READ_SIZE, max(_LITTLE, size))
-        except Exception as error:
-            self._give_up(error)
-
-    def _write(self, now: float) -> None:
-        # what handlers sent goes out here; what is sent later needs a turn of its own
-        self.server.serving = None
-        super()._write(now)
-
-    def tick(self, now: float | None = None) -> None:
-        try:
-            super().tick(now)
-        except Exception as error:
-            self._give_up(error)
-
-    def _give_up(self, error: Exception) -> None:
-        """Let no mistake of an extension's or of ours end the loop."""
-        self._report_raised("internal error", error)
-        with self._lock:
-            self._engine.link.finish()
-            self._engine.close()
-        self._report_end()
-
-    def wanted(self) -> int:
-        """Return what to wait for."""
-        return READ * self._engine.wants_read | WRITE * self._engine.wants_write
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether nothing is left to do."""
-        return self._ended
 
 
 class AsyncServer(BaseServer):
@@ -122,6 +53,11 @@ class AsyncServer(BaseServer):
         """Called once a message was written whole."""
 
     @property
+    def wants_sent(self) -> bool:
+        """Whether ``onsent`` does anything."""
+        return getattr(self.onsent, "__func__", None) is not AsyncServer.onsent
+
+    @property
     def clients(self) -> list[ServerClient]:
         """The clients that are open, as of now."""
         return [client for client in list(self._members.values()) if client.is_open]
@@ -141,7 +77,7 @@ class AsyncServer(BaseServer):
     # the loop
 
     def _serve(self) -> None:
-        poller = new_poller()
+        poller = new_poller(self._dirty, _LAG)
         try:
             poller.register(self._listener.fileno(), READ)
             poller.register(self._waker.fileno(), READ)
@@ -163,7 +99,7 @@ class AsyncServer(BaseServer):
 
     def _turn(self, poller: Poller) -> None:
         ready = poller.poll(self._patience())
-        now = self._clock()
+        now = self._clock() - poller.busy
         if 0 < self._rest_until <= now:
             self._rest_until = 0.0
             if not self._is_stopping:
@@ -216,6 +152,7 @@ class AsyncServer(BaseServer):
         if wanted != client.interest:
             client.interest = wanted
             poller.modify(client.descriptor, wanted)
+        client.settle()
         due = client.deadline()
         if due is not None:
             self._wheel.schedule(client, due)
@@ -252,7 +189,7 @@ class AsyncServer(BaseServer):
                 clock=self._clock,
                 refuse=admitted if isinstance(admitted, Response) else None,
             )
-            client = ServerClient(self, new_engine(sock, link), address)
+            client = NewClient(self, new_engine(sock, link), address)
         except (WebSocketError, OSError) as error:
             self.failures.report(logging.WARNING, self.address, "cannot serve", error)
             sock.close()
@@ -260,6 +197,7 @@ class AsyncServer(BaseServer):
             return
         self._members[client.descriptor] = client
         poller.register(client.descriptor, READ)
+        poller.watch(client.descriptor, client)
         self._update(poller, client, now)
 
     def _close_all(self, poller: Poller) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from ..engine.interface import Engine
@@ -42,7 +42,7 @@ class AsyncConnection(BaseConnection):
         with self._lock:
             self._engine.link.start_session()
 
-    def _setup(self, engine: Engine, lock: threading.Lock) -> None:
+    def _setup(self, engine: Engine, lock: AbstractContextManager[object]) -> None:
         super().__init__(engine, lock)
         self._clock = time.monotonic
         engine.link.pauses = True

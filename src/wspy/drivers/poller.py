@@ -6,16 +6,25 @@ import contextlib
 import math
 import select
 import selectors
-from typing import Protocol
+from collections.abc import Sized
+from typing import Any, Protocol
 
 READ, WRITE = 1, 4
 
 
 class Poller(Protocol):
-    """The few calls that a loop needs."""
+    """The few calls that a loop needs.
+
+    :ivar busy: seconds that handlers took inside the last :meth:`poll`.
+    """
+
+    busy: float
 
     def register(self, descriptor: int, interest: int) -> None:
         """Begin to watch."""
+
+    def watch(self, descriptor: int, client: Any) -> None:
+        """Learn whose descriptor it is, for pollers that serve clients by themselves."""
 
     def modify(self, descriptor: int, interest: int) -> None:
         """Watch for something else; 0 for errors only."""
@@ -36,12 +45,17 @@ class Poller(Protocol):
 class EpollPoller:
     """epoll, level-triggered; errors and hang-ups show as readable and writable."""
 
+    busy = 0.0
+
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self.register = self._epoll.register
         self.modify = self._epoll.modify
         self.unregister = self._epoll.unregister
         self.close = self._epoll.close
+
+    def watch(self, descriptor: int, client: Any) -> None:
+        pass
 
     def closed(self, descriptor: int) -> None:
         # the kernel has forgotten it already
@@ -58,6 +72,8 @@ class EpollPoller:
 class SelectorPoller:
     """The same over the standard library's selectors."""
 
+    busy = 0.0
+
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._idle: set[int] = set()
@@ -67,6 +83,9 @@ class SelectorPoller:
             self._selector.register(descriptor, _to_selector(interest))
         else:
             self._idle.add(descriptor)
+
+    def watch(self, descriptor: int, client: Any) -> None:
+        pass
 
     def modify(self, descriptor: int, interest: int) -> None:
         self.unregister(descriptor)
@@ -102,6 +121,6 @@ def _from_selector(events: int) -> int:
     )
 
 
-def new_poller() -> Poller:
-    """Return the best poller of this platform."""
+def new_poller(dirty: Sized = (), patience: float = 0.0) -> Poller:
+    """Return the best poller of this platform; the arguments are for those that serve clients."""
     return EpollPoller() if hasattr(select, "epoll") else SelectorPoller()

@@ -155,6 +155,11 @@ class Fragmenter:
         self._compress = True
         self._parts: list[bytes] = []
 
+    @property
+    def in_message(self) -> bool:
+        """Whether a message that is sent in parts has begun and not ended."""
+        return self._opcode is not None
+
     def send(self, message: Message, fragment_size: int | None, compress: bool, mark: Any) -> None:
         """Send a whole message; the arguments are those of ``Session.send``."""
         opcode = message.opcode

@@ -60,6 +60,11 @@ class FrameParser:
         """The frame that is arriving: its header and the unmasked payload so far."""
         return None if self._header is None else (self._header, self._payload)
 
+    @property
+    def missing(self) -> int | None:
+        """How many bytes the frame that is arriving lacks; None if that is not known."""
+        return None if self._header is None else self._header.length - len(self._payload)
+
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; call :meth:`next_frame` next."""
         self._compact()

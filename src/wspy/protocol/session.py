@@ -129,6 +129,22 @@ class Session:
         parser = self._parser
         return self._incoming.in_message or parser.buffered > 0 or parser.partial is not None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a whole, final data frame without RSV bits would be a message just as it is."""
+        return (
+            self.state is State.OPEN
+            and not (self._eof or self._pending or self.is_receiving or self._whole_hooks)
+            and self.frames.is_plain(0)
+        )
+
+    @property
+    def sends_plain(self) -> bool:
+        """Whether a message is sent just as it is, as one frame."""
+        return not (
+            self.state is not State.OPEN or self._outgoing.in_message or self.frames.extensions
+        )
+
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; ask for :meth:`events` next."""
         # RFC 6455 §5.5.1, §7.1.7: after a close frame or a failure, input is ignored
