@@ -353,6 +353,14 @@ CASES: list[Case] = [
             options=PLAIN,
             broken="RFC 7692 §7.2.2",
         ),
+        # RFC 1951 §3.2.7: nothing comes of a block before its codes are whole
+        Frames(
+            "one that was cut within the codes of its block",
+            (binary(bytes.fromhex("04c1310a80301444c1"), rsv=RSV1),),
+            (Failed(1007),),
+            options=PLAIN,
+            broken="RFC 7692 §7.2.2",
+        ),
         Frames(
             "one whose last fragment is missing",
             (text(bytes.fromhex("f248cd"), rsv=RSV1, fin=False), more()),

@@ -12,8 +12,9 @@ from .base import Extension
 
 TAIL = b"\x00\x00\xff\xff"
 EMPTY_BLOCK = b"\x00"
-# the same block whole, and so often that it is longer than the codes of most blocks
-_PROBE = (EMPTY_BLOCK + TAIL) * 16
+# The same block whole, and so often that it is longer than the codes at the beginning of any
+# block (RFC 1951 §3.2.7): 14 + 19 * 3 + 316 * 14 bits.
+_PROBE = (EMPTY_BLOCK + TAIL) * 128
 
 # The most output of one step, and the most input: a decompressor copies the input it
 # has not used at each step, so that long input would cost quadratic time.
