@@ -156,7 +156,10 @@ def forwarding(
             number = front.getsockname()[1]
         try:
             yield number
-            assert process.poll() is None, f"{proxy} has ended: {log.read_text('utf-8')[-2000:]}"
+            said = log.read_text("utf-8")
+            assert process.poll() is None, f"{proxy} has ended: {said[-2000:]}"
+            # above all of answers that were cut off
+            assert not re.search(r"\[(error|crit|alert|emerg)\]", said), said[-2000:]
         finally:
             _end(process)
 
