@@ -51,7 +51,7 @@ class Scenarios:
         client.send(f"pong {payload.decode()}")
 
     def onclose(self, client: Any, code: int, reason: str) -> None:
-        self.records.closes[client.request.target].put((code, reason))
+        self.records.closed(client.request.target, code, reason)
 
 
 class Threaded(Scenarios, wspy.Server):

@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -147,7 +148,7 @@ def forwarding(
             job = Job(front, tls, server_tls, port, certificates, Path(name), timeout)
             command, environment = PROXIES[proxy](job)
             process = subprocess.Popen(
-                command,
+                [*_ending_with_this_process(), *command],
                 pass_fds=[front.fileno()],
                 env={**os.environ, **environment},
                 stdout=errors,
@@ -156,9 +157,18 @@ def forwarding(
             number = front.getsockname()[1]
         try:
             yield number
-            assert process.poll() is None, f"{proxy} has ended: {log.read_text('utf-8')[-2000:]}"
+            said = log.read_text("utf-8")
+            assert process.poll() is None, f"{proxy} has ended: {said[-2000:]}"
+            # above all of answers that were cut off
+            assert not re.search(r"\[(error|crit|alert|emerg)\]", said), said[-2000:]
         finally:
             _end(process)
+
+
+def _ending_with_this_process() -> list[str]:
+    """Return what is written before a command, so that it outlives no test run that is killed."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

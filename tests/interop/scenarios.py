@@ -13,9 +13,7 @@
 from __future__ import annotations
 
 import itertools
-import queue
-from collections import defaultdict
-from dataclasses import dataclass, field
+import threading
 from typing import Any
 
 WAIT = 15.0
@@ -45,14 +43,21 @@ def halves(message: Any) -> list[Any]:
     return [message[:half], message[half:]]
 
 
-@dataclass
 class Records:
     """What a server saw of each client, by the target that the client asked for."""
 
-    closes: defaultdict[str, queue.Queue[tuple[int, str]]] = field(
-        default_factory=lambda: defaultdict(queue.Queue)
-    )
+    def __init__(self) -> None:
+        self._closes: dict[str, tuple[int, str]] = {}
+        self._changed = threading.Condition()
+
+    def closed(self, target: str, code: int, reason: str) -> None:
+        """Take note of the close code and reason that a client sent; any thread may call it."""
+        with self._changed:
+            self._closes[target] = (code, reason)
+            self._changed.notify_all()
 
     def close_of(self, target: str) -> tuple[int, str]:
         """Wait for the close code and reason that a client sent."""
-        return self.closes[target].get(timeout=WAIT)
+        with self._changed:
+            assert self._changed.wait_for(lambda: target in self._closes, WAIT), target
+            return self._closes.pop(target)

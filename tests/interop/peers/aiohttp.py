@@ -120,7 +120,7 @@ class AiohttpServer(LoopingServer):
             if message.type in ENDS:
                 break
             await self._answer(socket, scenario, message)
-        self.records.closes[path].put(received)
+        self.records.closed(path, *received)
         return socket
 
     async def _answer(

@@ -10,7 +10,6 @@ import queue
 import subprocess
 import tempfile
 import threading
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ class Node:
         node = require_tool("node", "nodejs")
         install_ws()
         self._ids = itertools.count()
-        self._events: defaultdict[int, queue.Queue[dict[str, Any]]] = defaultdict(queue.Queue)
+        self._events: dict[int, queue.Queue[dict[str, Any]]] = {}
         self._process = subprocess.Popen(
             [node, str(SCRIPT)],
             stdin=subprocess.PIPE,
@@ -64,7 +63,9 @@ class Node:
 
     def new_id(self) -> int:
         """Return an id for a client or a server."""
-        return next(self._ids)
+        number = next(self._ids)
+        self._events[number] = queue.Queue()
+        return number
 
     def tell(self, op: str, number: int, **more: Any) -> None:
         """Have something done."""

@@ -106,11 +106,11 @@ class NodeRecords(Records):
         self.node, self.number = node, number
 
     def close_of(self, target: str) -> tuple[int, str]:
-        while self.closes[target].empty():
+        while True:
             event = self.node.next_event(self.number)
             assert event["event"] == "closed", event
-            self.closes[event["target"]].put((event["code"], event["reason"]))
-        return self.closes[target].get()
+            if event["target"] == target:
+                return event["code"], event["reason"]
 
 
 def _version() -> str:

@@ -169,7 +169,7 @@ class Scenario(Listener):
         self._received = (code, reason)
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
-        self._records.closes[self._path].put(self._received)
+        self._records.closed(self._path, *self._received)
 
 
 class PicowsServer(LoopingServer):

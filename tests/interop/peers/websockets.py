@@ -182,7 +182,7 @@ class SyncServer(Server):
         except websockets.exceptions.ConnectionClosed:
             pass
         close = socket.protocol.close_rcvd
-        self.records.closes[path].put((close.code, close.reason) if close else (1006, ""))
+        self.records.closed(path, *((close.code, close.reason) if close else (1006, "")))
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -230,7 +230,7 @@ class AsyncioServer(LoopingServer):
         except self.library.ConnectionClosed as closed:
             if closed.rcvd:
                 received = (closed.rcvd.code, closed.rcvd.reason)
-        self.records.closes[path].put(received)
+        self.records.closed(path, *received)
 
 
 class PicowsClient(AsyncioClient):
