@@ -183,6 +183,8 @@ def _threading(world: World, *, later: bool) -> Any:
 class LoopPoller:
     """The poller of a loop: real epoll, so that the loop's book-keeping counts."""
 
+    busy = 0.0
+
     def __init__(self, world: World) -> None:
         self._world = world
         self._epoll = select.epoll()
@@ -190,6 +192,9 @@ class LoopPoller:
         self.modify = self._epoll.modify
         self.unregister = self._epoll.unregister
         self.close = self._epoll.close
+
+    def watch(self, descriptor: int, client: object) -> None:
+        pass
 
     def closed(self, descriptor: int) -> None:
         """The kernel has forgotten it."""
