@@ -10,6 +10,7 @@ import pytest
 
 import wspy
 from tests.drivers.helpers import PATIENCE, Raw, wait_until
+from wspy import engine
 from wspy.drivers.epoll import ServerClient
 from wspy.engine.reference import READ_SIZE, ReferenceEngine
 
@@ -51,6 +52,7 @@ def test_a_client_with_many_messages_has_one_turn_after_the_other(
     assert server.seen.index("h") < 10
 
 
+@pytest.mark.skipif(engine.is_fast, reason="the reference's reads; the fast path has one buffer")
 def test_of_a_client_whose_turns_are_long_little_is_read_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
