@@ -19,6 +19,7 @@ import pytest
 import wspy
 from tests.drivers.conftest import Serve
 from tests.drivers.helpers import PATIENCE, Echo, Log, Raw, Task, Timer, wait_until
+from wspy.drivers import epoll
 
 SERVERS = {"threaded": wspy.Server, "epoll": wspy.AsyncServer}
 
@@ -457,6 +458,38 @@ def test_a_client_that_cannot_be_served(
             assert client.recv(PATIENCE).payload == "x"
         wait_until(lambda: server._total == 0)
     assert "no engine for you" in caplog.text
+
+
+class FullPoller:
+    """A poller that has no room for the third descriptor, the first one of a client."""
+
+    def __init__(self, whole: Any) -> None:
+        self._whole = whole
+        self._count = 0
+
+    def register(self, descriptor: int, interest: int) -> None:
+        self._count += 1
+        if self._count == 3:
+            raise OSError(errno.ENOSPC, "no watch for you")
+        self._whole.register(descriptor, interest)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+
+def test_a_client_that_cannot_be_watched(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # epoll_ctl: ENOSPC, when max_user_watches are in use
+    new_poller = epoll.new_poller
+    monkeypatch.setattr(epoll, "new_poller", lambda *given: FullPoller(new_poller(*given)))
+    server = make(wspy.AsyncServer)
+    with server.running() as (host, port):
+        with socket.create_connection((host, port), PATIENCE) as sock:
+            Raw(sock, masks=True).rest()
+        assert answers(port)
+        wait_until(lambda: server._total == 0)
+    assert "no watch for you" in caplog.text
 
 
 class Careless(wspy.Extension):

@@ -190,13 +190,14 @@ class AsyncServer(BaseServer):
                 refuse=admitted if isinstance(admitted, Response) else None,
             )
             client = NewClient(self, new_engine(sock, link), address)
+            # epoll has a limit of its own
+            poller.register(client.descriptor, READ)
         except (WebSocketError, OSError) as error:
             self.failures.report(logging.WARNING, self.address, "cannot serve", error)
             sock.close()
             self._release(address)
             return
         self._members[client.descriptor] = client
-        poller.register(client.descriptor, READ)
         poller.watch(client.descriptor, client)
         self._update(poller, client, now)
 
