@@ -121,7 +121,7 @@ def _ratios(scene: Scene) -> Iterator[tuple[str, float]]:
     for shape in cost.SHAPES:
         sizes = (shape(16 * KIB), shape(32 * KIB))
         half, whole = (partial(_open_by_bytes, scene, request(fields)) for fields in sizes)
-        yield f"TCP {shape.__name__}", cost.compare(half, whole, scene.pick(9, 1))
+        yield f"TCP {shape.__name__}", cost.compare(half, whole, scene.pick(15, 1))
 
 
 def _open_by_bytes(scene: Scene, data: bytes) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from statistics import median
 
 from tests.handshake.helpers import new_client, request, response
 from wspy.handshake.server import ServerHandshake, ServerOptions
@@ -61,9 +62,11 @@ def to_client(fields: dict[str, str]) -> Callable[[], float]:
 
 
 def compare(half: Callable[[], float], whole: Callable[[], float], times: int = 7) -> float:
-    """How many times as long the second takes; measured in turn so that both have the same luck."""
-    pairs = [(half(), whole()) for _ in range(times)]
-    return min(pair[1] for pair in pairs) / min(pair[0] for pair in pairs)
+    """How many times as long the second takes, in the median of pairs.
+
+    Each pair is measured together, so that both have the same luck with the machine.
+    """
+    return median(whole() / half() for _ in range(times))
 
 
 def ratios() -> Iterator[tuple[str, float]]:
