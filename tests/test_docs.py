@@ -171,6 +171,13 @@ def resolves(names: list[str]) -> bool:
     return True
 
 
+@each_document
+def test_make_targets(path: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in set(re.findall(r"`make ([a-z][\w-]*)", prose(path))):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
 def test_every_public_name_is_explained() -> None:
     text = "".join(path.read_text("utf-8") for path in DOCUMENTS)
     missing = [name for name in wspy.__all__ if not re.search(rf"\b{name}\b", text)]

@@ -10,6 +10,9 @@ from .extensions import squeezed
 from .negotiation import PLAIN
 from .wire import RSV1, deflated, more, text
 
+# of an empty block that is whole
+_TAIL = b"\x00\x00\xff\xff"
+
 
 def _final(data: bytes) -> bytes:
     """Compress into a stream that ends."""
@@ -71,6 +74,12 @@ CASES: list[Case] = [
             "more in the same message after a block with BFINAL set",
             (text(_final(b"Hello") + deflated(b", more"), rsv=RSV1),),
             (Message("Hello, more"),),
+            options=PLAIN,
+        ),
+        Frames(
+            "a message after one whose last block is empty and has BFINAL set",
+            (text(deflated(b"Hello") + _TAIL + b"\x01", rsv=RSV1), squeezed(b"next")),
+            (Message("Hello"), Message("next")),
             options=PLAIN,
         ),
         Frames(
