@@ -100,10 +100,16 @@ autobahn-full: $(VENV)/.test
 	$(BIN)/python autobahn/run.py --cases full --server epoll --client blocking
 
 # Other libraries stay out of the tests' environment; those that do not install are left out.
-$(PEERS)/.done: benchmarks/requirements.txt pyproject.toml
+$(PEERS)/.peers: benchmarks/requirements.txt
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
 	-xargs -n 1 $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check < $<
+	@touch $@
+
+# A copy, for what is compiled in place would be found by the tests as well.
+$(PEERS)/.done: $(PEERS)/.peers pyproject.toml setup.py $(shell find src -name "*.py*" -not -name "*.pyc")
+	WSPY_ACCEL=$${WSPY_ACCEL:-auto} $(PEERS)/bin/python -m pip install --quiet \
+	    --disable-pip-version-check --force-reinstall --no-deps .
+	@rm -rf build
 	@touch $@
 
 bench: $(PEERS)/.done

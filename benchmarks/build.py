@@ -56,11 +56,17 @@ def build(folder: Path = BUILD) -> Programs:
     tls = _WITH_TLS if _has_openssl(compiler) else ()
     newest = max(path.stat().st_mtime for path in NATIVE.iterdir())
     for program, sources in _SOURCES.items():
-        target = folder / program
+        target = folder / _file_name(program, bool(tls))
         if not target.exists() or target.stat().st_mtime < newest:
             paths = [str(NATIVE / f"{source}.c") for source in sources]
             _compile([compiler, *_FLAGS, *paths, *tls], target)
-    return Programs(folder / "driver", folder / "floor", folder / "client", bool(tls))
+    driver, floor, client = (folder / _file_name(program, bool(tls)) for program in _SOURCES)
+    return Programs(driver, floor, client, bool(tls))
+
+
+def _file_name(program: str, has_tls: bool) -> str:
+    # OpenSSL's headers may come after a first build
+    return program if has_tls else f"{program}-plain"
 
 
 def _has_openssl(compiler: str) -> bool:

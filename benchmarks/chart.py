@@ -21,6 +21,9 @@ def draw(results: Results, workload: str) -> str:
     bars = [(shape, list(_bars(results, workload, shape))) for shape in results.shapes(workload)]
     longest = max((value for _, group in bars for _, value in group), default=1.0) or 1.0
     has_floor = bool(_floor(results, workload))
+    if has_floor:
+        # its line stays within the chart
+        longest = max(longest, 1.0)
     what = "ratio to the floor" if has_floor else WORKLOADS[workload].unit
     parts, y = [], _TITLE
     for shape, group in bars:

@@ -49,12 +49,14 @@ class Sample:
 
     :ivar value: in the unit of its workload.
     :ivar cpu_us: processor time of the server (of the client, if that is measured) per message.
+    :ivar busy: the server's share of its core; far below 1, it was not what limited the rate.
     :ivar p50_us: latencies, where they are measured.
     :ivar output_ratio: bytes of compressed payloads by those of the messages.
     """
 
     value: float
     cpu_us: float | None = None
+    busy: float | None = None
     p50_us: float | None = None
     p99_us: float | None = None
     output_ratio: float | None = None
@@ -101,6 +103,7 @@ def _rate(found: dict[str, Any]) -> Sample:
     return Sample(
         messages / found["seconds"],
         found["server_seconds"] / messages * 1e6,
+        found["server_seconds"] / found["seconds"],
         found["p50_us"],
         found["p99_us"],
     )

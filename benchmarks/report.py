@@ -54,8 +54,8 @@ def _to_floor(results: Results, key: Key) -> float | None:
 
 def _numbers(results: Results, workload: str) -> str:
     """All numbers, a row for each contestant in each shape."""
-    head = ["", WORKLOADS[workload].unit, "±", "× floor", "× best picows", "CPU µs", "p50 µs"]
-    head += ["p99 µs", "output ratio"]
+    head = ["", WORKLOADS[workload].unit, "±", "× floor", "× best picows", "CPU µs", "busy"]
+    head += ["p50 µs", "p99 µs", "output ratio"]
     rows = [
         _row(results, workload, shape, name)
         for shape in results.shapes(workload)
@@ -79,6 +79,7 @@ def _row(results: Results, workload: str, shape: Shape, name: str) -> list[str]:
         "" if name in FLOOR else _factor(_to_floor(results, key)),
         _factor(to_picows),
         _factor(results.middle(key, "cpu_us")),
+        _factor(results.middle(key, "busy")),
         _number(results.middle(key, "p50_us")),
         _number(results.middle(key, "p99_us")),
         _factor(results.middle(key, "output_ratio")),
