@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 from collections.abc import Iterator
@@ -277,6 +278,29 @@ def test_accept_waits_past_those_that_fail(caplog: pytest.LogCaptureFixture) -> 
             client.connect(address)
             task.result()[0].close()
     assert "handshake failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        *("ECONNABORTED", "EPROTO", "ENETDOWN", "EHOSTDOWN"),
+        *("EHOSTUNREACH", "ENETUNREACH"),
+    ],
+)
+def test_accept_waits_past_those_that_left_the_backlog(
+    left: str,
+) -> None:
+    told = [OSError(getattr(errno, left), "it has left"), OSError(errno.EBADF, "no socket")]
+
+    class Listening(socket.socket):
+        def accept(self) -> Any:
+            raise told.pop(0)
+
+    with wspy.websocket(Listening()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        with pytest.raises(OSError, match="no socket"):
+            listener.accept()
+    assert told == []
 
 
 def test_accept_with_a_timeout() -> None:

@@ -36,7 +36,12 @@ from .tls import make_context
 from .waiting import Pump
 
 # what accept() says of a client that has left the backlog already
-_GONE: tuple[int, ...] = (errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTDOWN)
+_GONE = frozenset(
+    (
+        *(errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTDOWN),
+        *(errno.EHOSTUNREACH, errno.ENETUNREACH),
+    )
+)
 # a timeout of 0 would mean not to wait at all
 _LEAST_WAIT = 0.001
 
@@ -141,8 +146,8 @@ class websocket(SocketLike, FrameCalls):
         """Wait for the next client that completes its handshake.
 
         Clients that fail are answered and logged, and waited past, also those
-        that leave before they are accepted. Use a
-        server class if slow clients must not hold up others.
+        that leave before they are accepted. Use a server class if slow clients
+        must not hold up others.
 
         :returns: what unpacks to ``(websocket, address)``, and is the websocket.
         :raises TimeoutError: if none came in time.
