@@ -8,7 +8,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint32_t
 
-from ._fast cimport DONE, HANDED_OVER, UNREAD, Batch, Channel, Outcome
+from ._fast cimport DONE, HANDED_OVER, UNREAD, Batch, Channel, Outcome, monotonic
 
 
 cdef extern from "sys/epoll.h" nogil:
@@ -27,23 +27,9 @@ cdef extern from "sys/socket.h" nogil:
     ssize_t recv(int, void*, size_t, int)
     int MSG_DONTWAIT
 
-cdef extern from "time.h" nogil:
-    ctypedef long time_t
-    cdef struct timespec:
-        time_t tv_sec
-        long tv_nsec
-    int clock_gettime(int, timespec*)
-    int CLOCK_MONOTONIC
-
 cdef enum:
     READY = 512
     READ_SIZE = 256 * 1024
-
-
-cdef double _now() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return now.tv_sec + now.tv_nsec * 1e-9
 
 
 cdef class Loop:
@@ -103,7 +89,7 @@ cdef class Loop:
 
     def poll(self, seconds):
         """Wait until the driver has something to do; return pairs of descriptor and events."""
-        cdef double until = -1 if seconds is None else _now() + <double> seconds
+        cdef double until = -1 if seconds is None else monotonic() + <double> seconds
         cdef double now, left
         cdef int wait, count, index
         cdef list found
@@ -111,7 +97,7 @@ cdef class Loop:
         while True:
             wait = -1
             if seconds is not None:
-                left = until - _now()
+                left = until - monotonic()
                 # rounded up: a poll that ends just before a deadline would spin
                 wait = 0 if left <= 0 else <int> min(left * 1000 + 1, 1e9)
             with nogil:
@@ -121,9 +107,9 @@ cdef class Loop:
                     PyErr_SetFromErrno(OSError)
                 PyErr_CheckSignals()
                 return []
-            now = _now()
+            now = monotonic()
             found = self._serve(count, now)
-            left = _now()
+            left = monotonic()
             self.busy = left - now
             if found or len(self._dirty) or not count or self.busy > self._patience or 0 <= until <= left:
                 return found

@@ -8,6 +8,7 @@ cdef enum Outcome:
     # nothing was read: the core has to read
     UNREAD
 
+cdef double monotonic() noexcept nogil
 cdef void xor(unsigned char* data, size_t size, uint32_t key) noexcept nogil
 
 cdef class Batch:

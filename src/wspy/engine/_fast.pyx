@@ -8,7 +8,7 @@ What is here accepts and never judges: any other byte goes unread to the core
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -348,7 +348,7 @@ cdef class Gate:
         return 0
 
 
-cdef double _now() noexcept nogil:
+cdef double monotonic() noexcept nogil:
     cdef timespec now
     clock_gettime(CLOCK_MONOTONIC, &now)
     return now.tv_sec + now.tv_nsec * 1e-9
@@ -438,13 +438,13 @@ cdef class Channel:
         cdef object message, payload, handler
         self.received(now)
         handler = self.target.onmessage
-        until = _now() + <double> self._turn
+        until = monotonic() + <double> self._turn
         gate.now = now
         gate.batch = batch
         gate.thread = PyThread_get_thread_ident()
         try:
             while size - at >= 2 and taken < BURST and not gate.is_touched:
-                if taken and not taken & 3 and _now() >= until:
+                if taken and not taken & 3 and monotonic() >= until:
                     break
                 first = data[at]
                 second = data[at + 1]
