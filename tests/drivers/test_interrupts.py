@@ -42,6 +42,8 @@ class CtrlC:
         self.has_come = False
 
     def __enter__(self) -> CtrlC:
+        # Python 3.12 tells of steps only if a frame had asked for them before this
+        sys._getframe().f_trace_opcodes = True
         sys.settrace(self._trace)
         return self
 
