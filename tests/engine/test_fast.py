@@ -196,8 +196,8 @@ def test_whole_frames_take_the_fast_path() -> None:
 
 @given(st.binary(max_size=300), st.binary(min_size=4, max_size=4), st.integers(0, 9))
 def test_masks_are_equal(data: bytes, key: bytes, offset: int) -> None:
-    from wspy.engine import _fast
+    from wspy.engine import _frames
     from wspy.protocol.masking import xor_in_python
 
     for given_as in (data, bytearray(data), memoryview(data)):
-        assert _fast.mask(given_as, key, offset) == xor_in_python(data, key, offset)
+        assert _frames.mask(given_as, key, offset) == xor_in_python(data, key, offset)

@@ -13,7 +13,7 @@ from ..protocol import masking
 from .reference import ReferenceEngine as new_engine
 
 try:
-    from . import _epoll, _fast  # noqa: F401 - both or none
+    from . import _epoll, _fast, _frames  # noqa: F401 - all or none
 except ImportError:
     ENGINES = ["reference"]
 else:
@@ -38,4 +38,4 @@ def choose(wanted: str) -> str:
 name = choose(os.environ.get("WSPY_ENGINE", ""))
 is_fast = name == "fast"
 if is_fast:
-    masking.use(_fast.mask)
+    masking.use(_frames.mask)

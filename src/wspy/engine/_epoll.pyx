@@ -8,7 +8,9 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint32_t
 
-from ._fast cimport DONE, HANDED_OVER, UNREAD, Batch, Channel, Outcome, monotonic
+from ._fast cimport DONE, HANDED_OVER, UNREAD, Channel, Outcome
+from ._frames cimport monotonic
+from ._gate cimport Batch
 
 
 cdef extern from "sys/epoll.h" nogil:

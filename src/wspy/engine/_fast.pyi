@@ -1,24 +1,9 @@
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any
 
 from ..protocol.frame import Payload
 from ..protocol.message import Message
+from ._gate import Gate
 from .link import Link
-
-def mask(data: bytes | bytearray | memoryview, key: bytes, offset: int = 0) -> bytes: ...
-
-class Gate:
-    @property
-    def gathered(self) -> int: ...
-    def take_written(self) -> list[Any]: ...
-    def __enter__(self) -> None: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
 
 class Channel:
     gate: Gate

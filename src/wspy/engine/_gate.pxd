@@ -1,0 +1,29 @@
+cdef enum:
+    # replies gathered before they are written
+    GATHERED = 64 * 1024
+
+cdef class Batch:
+    cdef unsigned char* data
+    cdef size_t size
+    cdef object items
+    cdef size_t* ends
+    cdef Py_ssize_t count
+
+cdef class Gate:
+    cdef void* lock
+    cdef object link
+    cdef Batch batch
+    cdef unsigned long thread
+    cdef int descriptor
+    cdef bint is_touched
+    cdef bint sends_plain
+    cdef bint reports
+    cdef size_t most
+    cdef double now
+    cdef readonly list written
+
+    cdef int gather(self, object message) except -1
+    cdef int flush(self, const unsigned char* payload, size_t size, object owner) except -1
+    cdef int _keep(self, object owner, size_t sent) except -1
+    cdef int _drop(self) except -1
+    cdef int spill(self, object owner, size_t sent) except -1

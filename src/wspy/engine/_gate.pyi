@@ -1,0 +1,14 @@
+from types import TracebackType
+from typing import Any
+
+class Gate:
+    @property
+    def gathered(self) -> int: ...
+    def take_written(self) -> list[Any]: ...
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...

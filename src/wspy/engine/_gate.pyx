@@ -1,0 +1,236 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The lock of one connection, and what was sent through it and is not written yet."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.string cimport memcpy, memset
+
+from ._frames cimport AT_OPCODE, AT_PAYLOAD, BINARY, BINARY_TYPE, TEXT, TEXT_TYPE, put_header, slot
+
+from ..protocol.message import to_message
+
+
+cdef extern from "Python.h":
+    ctypedef void* PyThread_type_lock
+    PyThread_type_lock PyThread_allocate_lock()
+    void PyThread_free_lock(PyThread_type_lock)
+    int PyThread_acquire_lock(PyThread_type_lock, int) nogil
+    void PyThread_release_lock(PyThread_type_lock)
+    unsigned long PyThread_get_thread_ident()
+
+    const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
+    bint PyUnicode_IS_ASCII "PyUnicode_IS_COMPACT_ASCII" (object)
+
+cdef extern from "sys/uio.h":
+    cdef struct iovec:
+        void* iov_base
+        size_t iov_len
+
+cdef extern from "sys/socket.h" nogil:
+    cdef struct msghdr:
+        iovec* msg_iov
+        size_t msg_iovlen
+    ssize_t sendmsg(int, const msghdr*, int)
+    int MSG_NOSIGNAL
+    int MSG_DONTWAIT
+
+cdef enum:
+    NOWAIT_LOCK = 0
+    WAIT_LOCK = 1
+    # payloads below this are copied behind their header, others are sent from where they are
+    COPIED = 32 * 1024
+    MOST_ITEMS = 4096
+    HEADER = 10
+
+
+cdef class Batch:
+    """The replies to one read, as bytes and as the messages that they stand for."""
+
+    def __cinit__(self):
+        self.data = <unsigned char*> PyMem_Malloc(GATHERED + COPIED + HEADER)
+        self.ends = <size_t*> PyMem_Malloc(MOST_ITEMS * sizeof(size_t))
+        if self.data == NULL or self.ends == NULL:
+            raise MemoryError
+        self.items = [None] * MOST_ITEMS
+        self.size = 0
+        self.count = 0
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)
+        PyMem_Free(self.ends)
+
+
+cdef class Gate:
+    """The lock of one connection, which also knows what its handlers sent and is not written.
+
+    While a handler runs on the fast path, what it sends is gathered in a batch.
+    Whoever takes the lock meanwhile, in this thread or another, finds that
+    batch in the outbox, in order, and the fast path ends.
+    """
+
+    def __cinit__(self):
+        self.lock = PyThread_allocate_lock()
+        if self.lock == NULL:
+            raise MemoryError
+        self.written = []
+
+    def __dealloc__(self):
+        if self.lock != NULL:
+            PyThread_free_lock(self.lock)
+
+    def __enter__(self):
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            with nogil:
+                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        self.is_touched = True
+        if self.batch is not None:
+            try:
+                self.spill(None, 0)
+            except BaseException:
+                self.__exit__()
+                raise
+
+    def __exit__(self, *error):
+        PyThread_release_lock(self.lock)
+
+    @property
+    def gathered(self):
+        """Bytes of what was sent that are not in the outbox yet."""
+        return self.batch.size if self.batch is not None else 0
+
+    def take_written(self):
+        """Return the messages that were written since the last call."""
+        written = self.written
+        self.written = []
+        return written
+
+    cdef int gather(self, object message) except -1:
+        """Add a message; 0 if the core has to take it."""
+        cdef Batch batch = self.batch
+        cdef object payload
+        cdef const char* data
+        cdef Py_ssize_t length
+        cdef unsigned char first
+        if self.is_touched or not self.sends_plain or self.thread != PyThread_get_thread_ident():
+            return 0
+        kind = type(message)
+        if kind is BINARY_TYPE or kind is TEXT_TYPE:
+            payload = slot(message, AT_PAYLOAD)
+            if slot(message, AT_OPCODE) is not (TEXT if kind is TEXT_TYPE else BINARY):
+                return 0
+        elif kind is str or kind is bytes:
+            payload = message
+        else:
+            return 0
+        if type(payload) is bytes:
+            first = 0x82
+            data = PyBytes_AS_STRING(payload)
+            length = PyBytes_GET_SIZE(payload)
+        elif type(payload) is str and PyUnicode_IS_ASCII(payload):
+            first = 0x81
+            data = PyUnicode_AsUTF8AndSize(payload, &length)
+        elif type(payload) is str:
+            first = 0x81
+            try:
+                payload = payload.encode()
+            except UnicodeEncodeError:
+                return 0
+            data = PyBytes_AS_STRING(payload)
+            length = PyBytes_GET_SIZE(payload)
+        else:
+            return 0
+        if (kind is TEXT_TYPE and first != 0x81) or (kind is BINARY_TYPE and first != 0x82):
+            return 0
+        if batch.size >= self.most or batch.count == MOST_ITEMS:
+            if not self.flush(NULL, 0, None):
+                return 0
+        batch.size += put_header(batch.data + batch.size, first, length)
+        # the list holds the reference until the message is written or in the outbox
+        (<list> batch.items)[batch.count] = message
+        batch.count += 1
+        if length < COPIED:
+            memcpy(batch.data + batch.size, data, length)
+            batch.size += length
+            batch.ends[batch.count - 1] = batch.size
+        else:
+            batch.ends[batch.count - 1] = batch.size
+            self.flush(<const unsigned char*> data, length, payload)
+        return 1
+
+    cdef int flush(self, const unsigned char* payload, size_t size, object owner) except -1:
+        """Write what was gathered, and a payload that stays where it is; 0 if some is left."""
+        cdef Batch batch = self.batch
+        cdef iovec parts[2]
+        cdef msghdr head
+        cdef ssize_t sent
+        cdef size_t total = batch.size + size
+        if not total:
+            return 1
+        parts[0].iov_base = batch.data
+        parts[0].iov_len = batch.size
+        parts[1].iov_base = <void*> payload
+        parts[1].iov_len = size
+        memset(&head, 0, sizeof(head))
+        head.msg_iov = parts
+        head.msg_iovlen = 2 if size else 1
+        sent = sendmsg(self.descriptor, &head, MSG_NOSIGNAL | MSG_DONTWAIT)
+        # errors other than a full socket are found again by the core's own write
+        if sent < 0:
+            sent = 0
+        if <size_t> sent < total:
+            self._keep(owner, sent)
+            return 0
+        self._drop()
+        return 1
+
+    cdef int _keep(self, object owner, size_t sent) except -1:
+        # nobody holds the lock: the gate was not touched since the batch began
+        PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        try:
+            self.spill(owner, sent)
+        finally:
+            self.__exit__()
+        return 0
+
+    cdef int _drop(self) except -1:
+        cdef Batch batch = self.batch
+        cdef list items = batch.items
+        cdef Py_ssize_t index, count = batch.count
+        batch.size = 0
+        batch.count = 0
+        for index in range(count):
+            item = items[index]
+            items[index] = None
+            if self.reports:
+                self.written.append(to_message(item))
+        return 0
+
+    cdef int spill(self, object owner, size_t sent) except -1:
+        """Hand over to the outbox what was gathered; the core goes on from here.
+
+        The lock is held.
+
+        :param owner: the payload of the last message if it was not copied.
+        :param sent: bytes of it that the socket has taken already.
+        """
+        cdef Batch batch = self.batch
+        cdef list items = batch.items
+        cdef Py_ssize_t index, count = batch.count
+        cdef size_t start = 0, end
+        self.is_touched = True
+        batch.size = 0
+        batch.count = 0
+        outbox = self.link.outbox
+        for index in range(count):
+            end = batch.ends[index]
+            data = PyBytes_FromStringAndSize(<char*> batch.data + start, end - start)
+            mark = to_message(items[index])
+            items[index] = None
+            if owner is not None and index == count - 1:
+                outbox.push(data, owner if type(owner) is bytes else owner.encode(), mark=mark)
+            else:
+                outbox.push(data, mark=mark)
+            start = end
+        if sent:
+            self.written += self.link.wrote(sent, self.now)
+        return 0
