@@ -188,6 +188,7 @@ class AsyncServer(BaseServer):
                 now=now,
                 clock=self._clock,
                 refuse=admitted if isinstance(admitted, Response) else None,
+                quick=self._quick,
             )
             client = NewClient(self, new_engine(sock, link), address)
             # epoll has a limit of its own

@@ -42,8 +42,10 @@ class AsyncConnection(BaseConnection):
         with self._lock:
             self._engine.link.start_session()
 
-    def _setup(self, engine: Engine, lock: AbstractContextManager[object]) -> None:
-        super().__init__(engine, lock)
+    def _setup(
+        self, engine: Engine, lock: AbstractContextManager[object], address: Any = None
+    ) -> None:
+        super().__init__(engine, lock, address)
         self._clock = time.monotonic
         engine.link.pauses = True
         # written, and onsent not called yet

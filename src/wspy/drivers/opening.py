@@ -15,6 +15,7 @@ from ..engine.link import Link
 from ..errors import HandshakeError, SSLError, WebSocketError
 from ..handshake.client import ClientHandshake, ClientOptions
 from ..handshake.http import Response
+from ..handshake.quick import Quick, QuickHandshake
 from ..handshake.server import ServerHandshake, ServerOptions
 from ..handshake.uri import URI
 from ..protocol.limits import Limits
@@ -41,21 +42,26 @@ def server_link(
     clock: Callable[[], float],
     messages: bool = True,
     refuse: Response | None = None,
+    quick: Quick | None = None,
 ) -> Link:
     """Return a link that waits for a client's handshake.
+
+    :param quick: what answers ordinary requests under these options, if anything does.
 
     :raises SSLError: if the context cannot be used for a server.
     """
     tls = MemoryTLS(context, server_side=True) if context else None
-    handshake = ServerHandshake(
-        options,
-        peer=peer,
-        secure=tls is not None,
-        tls=tls.ssl_object if tls else None,
-        clock=clock,
-        wall_clock=time.time,
-        refuse=refuse,
-    )
+    arguments: dict[str, Any] = {
+        "peer": peer,
+        "secure": tls is not None,
+        "tls": tls.ssl_object if tls else None,
+        "clock": clock,
+        "wall_clock": time.time,
+        "refuse": refuse,
+    }
+    if quick is not None:
+        arguments["quick"] = quick
+    handshake = (QuickHandshake if quick else ServerHandshake)(options, **arguments)
     return Link(handshake, options.limits, now, tls=tls, messages=messages)
 
 

@@ -32,8 +32,7 @@ class ServerClient(Routed, AsyncConnection):
         self.server = server
         #: The client's TCP socket.
         self.sock = engine.sock
-        self._setup(engine, self._new_lock())
-        self._address = address or self._address
+        self._setup(engine, self._new_lock(), address)
         # what the loop remembers of it
         self.descriptor = engine.fileno()
         self.interest = READ

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import BufferFull, InvalidState, SocketClosed
 from ..handshake.http import Request, Response, text_response
+from ..handshake.quick import Quick
 from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
 from .failures import FailureLog
@@ -69,11 +70,13 @@ class BaseServer:
         **arguments: Any,
     ) -> None:
         family = arguments.pop("sfamily", None)
-        arguments.setdefault("onrequest", self.onrequest)
+        if getattr(self.onrequest, "__func__", None) is not BaseServer.onrequest:
+            arguments.setdefault("onrequest", self.onrequest)
         self._check_handlers()
         self._options = split_options(arguments)
         self._limits = self._options.limits
         self._server_options = self._options.for_server()
+        self._quick = Quick.of(self._server_options)
         self._context = server_context(ssl_context, ssl_args)
         self.max_join_time = max_join_time
         self._backlog = backlog_size
