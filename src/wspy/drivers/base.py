@@ -263,6 +263,9 @@ class BaseConnection:
             error = self._closed_error()
         self.unsent = error.unsent
         self._log(logging.DEBUG, "closed", error)
+        self._call_onclose(error)
+
+    def _call_onclose(self, error: SocketClosed) -> None:
         try:
             self.onclose(error.code, error.reason)
         except Exception as raised:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from ..engine.interface import Engine
+from ..engine import new_engine
 from ..engine.reference import READ_SIZE
+from ..handshake.http import Response
 from ..protocol.message import Message
 from .nonblocking import AsyncConnection
 from .opening import Address
@@ -28,20 +29,25 @@ class ServerClient(Routed, AsyncConnection):
     # about as long as an honest client waits anyway, so that a flood does not hold up others
     _turn = 0.0005
 
-    def __init__(self, server: AsyncServer, engine: Engine, address: Address) -> None:
+    def __init__(
+        self,
+        server: AsyncServer,
+        sock: socket.socket,
+        address: Address,
+        now: float,
+        refuse: Response | None,
+    ) -> None:
         self.server = server
         #: The client's TCP socket.
-        self.sock = engine.sock
-        self._setup(engine, self._new_lock(), address)
+        self.sock = sock
+        link = server.new_link(address, now, refuse=refuse)
+        self._setup(new_engine(sock, link), threading.Lock(), address)
         # what the loop remembers of it
-        self.descriptor = engine.fileno()
+        self.descriptor = sock.fileno()
         self.interest = READ
         self.slot = -1
         self.is_dirty = False
         self._read_size = _LITTLE
-
-    def _new_lock(self) -> AbstractContextManager[object]:
-        return threading.Lock()
 
     def onsent(self, message: Message) -> None:
         self.server.onsent(self, message)
@@ -84,6 +90,11 @@ class ServerClient(Routed, AsyncConnection):
             self._engine.link.finish()
             self._engine.close()
         self._report_end()
+
+    def discard(self) -> None:
+        """Close the socket of a client that could not be served."""
+        with self._lock:
+            self._engine.close()
 
     def _next_size(self) -> int:
         return self._read_size

@@ -11,7 +11,8 @@ cdef class Batch:
 
 cdef class Gate:
     cdef void* lock
-    cdef object link
+    # while there is a batch: who can hand out the core, at need
+    cdef object owner
     cdef Batch batch
     cdef unsigned long thread
     cdef int descriptor
@@ -22,6 +23,9 @@ cdef class Gate:
     cdef double now
     cdef readonly list written
 
+    cdef int begin(self, Batch batch, object owner, double now) except -1
+    cdef int end(self) except -1
+    cdef int put(self, bytes data) except -1
     cdef int gather(self, object message) except -1
     cdef int flush(self, const unsigned char* payload, size_t size, object owner) except -1
     cdef int _keep(self, object owner, size_t sent) except -1

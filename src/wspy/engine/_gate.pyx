@@ -104,6 +104,40 @@ cdef class Gate:
         self.written = []
         return written
 
+    cdef int begin(self, Batch batch, object owner, double now) except -1:
+        """Gather from now on what this thread sends.
+
+        :param owner: has ``core_link()``, which returns the link.
+        """
+        self.owner = owner
+        self.now = now
+        self.thread = PyThread_get_thread_ident()
+        self.batch = batch
+        return 0
+
+    cdef int end(self) except -1:
+        """Gather no more; what is left goes to the outbox."""
+        try:
+            if self.batch.count:
+                with self:
+                    pass
+        finally:
+            # it is the next one's, whatever happened here
+            self.batch.size = 0
+            self.batch.count = 0
+            self.batch = None
+            self.owner = None
+        return 0
+
+    cdef int put(self, bytes data) except -1:
+        """Add bytes that are no message, before any message and no more than fit."""
+        cdef Batch batch = self.batch
+        memcpy(batch.data, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        batch.size = PyBytes_GET_SIZE(data)
+        batch.ends[0] = batch.size
+        batch.count = 1
+        return 0
+
     cdef int gather(self, object message) except -1:
         """Add a message; 0 if the core has to take it."""
         cdef Batch batch = self.batch
@@ -201,7 +235,8 @@ cdef class Gate:
         for index in range(count):
             item = items[index]
             items[index] = None
-            if self.reports:
+            # it is None for what is no message
+            if self.reports and item is not None:
                 self.written.append(to_message(item))
         return 0
 
@@ -218,13 +253,14 @@ cdef class Gate:
         cdef Py_ssize_t index, count = batch.count
         cdef size_t start = 0, end
         self.is_touched = True
+        link = self.owner.core_link()
         batch.size = 0
         batch.count = 0
-        outbox = self.link.outbox
+        outbox = link.outbox
         for index in range(count):
             end = batch.ends[index]
             data = PyBytes_FromStringAndSize(<char*> batch.data + start, end - start)
-            mark = to_message(items[index])
+            mark = None if items[index] is None else to_message(items[index])
             items[index] = None
             if owner is not None and index == count - 1:
                 outbox.push(data, owner if type(owner) is bytes else owner.encode(), mark=mark)
@@ -232,5 +268,5 @@ cdef class Gate:
                 outbox.push(data, mark=mark)
             start = end
         if sent:
-            self.written += self.link.wrote(sent, self.now)
+            self.written += link.wrote(sent, self.now)
         return 0

@@ -53,6 +53,7 @@ class Quick:
 
     def __init__(self, options: ServerOptions, before: bytes, after: dict[str | None, bytes]):
         limits = options.limits
+        self._options = options
         self._before = before
         self._after = after
         self._locations = frozenset(options.locations)
@@ -96,6 +97,13 @@ class Quick:
         if after is None or not is_valid_key(key):
             return None
         return self._before + accept_value(key).encode("ascii") + after
+
+    def remember(self, head: bytes, **arguments: Any) -> Remembered:
+        """Return what a request came to that was accepted here.
+
+        :param arguments: those of a ``ServerHandshake``.
+        """
+        return Remembered(head, partial(ServerHandshake, self._options, **arguments))
 
     def _is_upgrade(self, target: bytes, fields: dict[bytes, bytes]) -> bool:
         if self._locations and target.partition(b"?")[0].decode("ascii") not in self._locations:
@@ -141,25 +149,34 @@ class QuickHandshake(ServerHandshake):
     ``accepted`` is read from the head once somebody looks at it; ``request``
     and ``response`` stand there only.
 
-    :param quick: for the same options.
+    :param quick: for the same options; None if they leave nothing to it.
+    :param accepted: what it came to already; then nothing is read or answered.
     """
 
-    def __init__(self, options: ServerOptions, *, quick: Quick, **arguments: Any) -> None:
+    def __init__(
+        self,
+        options: ServerOptions,
+        *,
+        quick: Quick | None,
+        accepted: Accepted | None = None,
+        **arguments: Any,
+    ) -> None:
         super().__init__(options, **arguments)
+        self.accepted = accepted
         self._quick = quick
-        self._again = partial(ServerHandshake, options, **arguments)
+        self._arguments = arguments
 
     @property
     def done(self) -> bool:
         return self.accepted is not None or super().done
 
     def receive_data(self, data: bytes) -> None:
-        if not (self._heard or self.done or self._refuse):
+        if self._quick is not None and not (self._heard or self.done or self._refuse):
             answer = self._quick.accept(data)
             if answer is not None:
                 self._heard = True
                 self._out = answer
-                self.accepted = Remembered(partial(_read, self._again, data))
+                self.accepted = self._quick.remember(data, **self._arguments)
                 return
         super().receive_data(data)
 
@@ -167,11 +184,15 @@ class QuickHandshake(ServerHandshake):
 class Remembered(Accepted):
     """What a quick handshake agreed upon, which is read from its head when somebody asks.
 
-    :param read: does that.
+    :param head: the request.
+    :param again: returns a handshake that reads it, since it was accepted before.
     """
 
-    def __init__(self, read: Callable[[], Accepted]) -> None:
-        vars(self).update(extensions=(), trailing=b"", _read=read)
+    head: bytes
+    _again: Callable[[], ServerHandshake]
+
+    def __init__(self, head: bytes, again: Callable[[], ServerHandshake]) -> None:
+        vars(self).update(extensions=(), trailing=b"", head=head, _again=again)
 
     @property
     def is_unread(self) -> bool:
@@ -181,14 +202,9 @@ class Remembered(Accepted):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        for known, value in vars(self._read()).items():
+        handshake = self._again()
+        handshake.receive_data(self.head)
+        for known, value in vars(handshake.accepted).items():
             # two threads may ask at once, and must get the same
             vars(self).setdefault(known, value)
         return vars(self)[name]
-
-
-def _read(new_handshake: Callable[[], ServerHandshake], head: bytes) -> Accepted:
-    handshake = new_handshake()
-    handshake.receive_data(head)
-    assert handshake.accepted is not None
-    return handshake.accepted
