@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import socket
 import threading
 from typing import Any
@@ -25,13 +26,23 @@ if "fast" in engine.ENGINES:
     from wspy.drivers import fast
 
 LIMITS: dict[str, Any] = {"max_message": 70_000, "max_fragments": 8, "ping_interval": None}
-BEHAVIOURS = ("echo", "text", "twice", "silent", "close", "ping", "raise", "abort", "fragments")
+BEHAVIOURS = (
+    *("echo", "text", "twice", "silent", "close", "ping", "raise", "abort", "fragments", "ask"),
+)
+# what onopen does
+WELCOMES = ("", "", "twice", "close", "ping", "raise", "abort", "fragments", "ask")
+# how the request comes, and what comes with it
+HEADS = (
+    *([REQUEST], [REQUEST[:20], REQUEST[20:]], [REQUEST + Frame(1, "early", mask=True).pack()]),
+    *([REQUEST.replace(b"13", b"8")], [b"\r\n" + REQUEST], [REQUEST[:-3]]),
+)
 
 
 class Recorder(wspy.AsyncServer):
     """Does the same with each message, and notes what it was told."""
 
     behaviour = "echo"
+    welcome = ""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(("127.0.0.1", 0), **options)
@@ -39,6 +50,11 @@ class Recorder(wspy.AsyncServer):
         # apart from the others, for reads of another size are other turns
         self.sent: list[wspy.Message] = []
         self.accelerated = 0
+
+    def onopen(self, client: Any) -> None:
+        self.told.append("open")
+        # a length that all of them act upon
+        act(self.welcome, client, wspy.TextMessage("all"))
 
     def onmessage(self, client: Any, message: wspy.Message) -> None:
         self.told.append(message)
@@ -79,15 +95,27 @@ def act(behaviour: str, client: Any, message: wspy.Message) -> None:
         raise ValueError("as planned")
     if behaviour == "abort" and len(message) % 3 == 0:
         client.abort()
+    if behaviour == "ask":
+        # what somebody has changed must not be forgotten
+        request = client.request
+        request.user = f"{request.user} {request.target}"
+        client.send(request.user)
     if behaviour == "fragments":
         client.send("in parts", fragment_size=3)
 
 
-def play(kind: str, server_class: type[Recorder], behaviour: str, chunks: list[bytes]) -> Any:
+def play(
+    kind: str,
+    server_class: type[Recorder],
+    behaviour: str,
+    chunks: list[bytes],
+    welcome: str = "",
+    heads: list[bytes] = HEADS[0],
+) -> Any:
     """Return what the server told, sent and accelerated; all in this thread."""
     swift = kind == "fast"
     server = server_class(**LIMITS)
-    server.behaviour = behaviour
+    server.behaviour, server.welcome = behaviour, welcome
     server._thread = threading.current_thread()
     server._patience = lambda: 0.0  # type: ignore[method-assign]
     kind_of_client = fast.FastClient if swift else served.ServerClient
@@ -101,7 +129,7 @@ def play(kind: str, server_class: type[Recorder], behaviour: str, chunks: list[b
     try:
         loop.register(server._waker.fileno(), poller.READ)
         server._start(loop, ours, "", server._clock())
-        for data in (REQUEST, *chunks, None):
+        for data in (*heads, *chunks, None):
             if data is None:
                 theirs.shutdown(socket.SHUT_WR)
             else:
@@ -117,7 +145,8 @@ def play(kind: str, server_class: type[Recorder], behaviour: str, chunks: list[b
         theirs.close()
         loop.close()
         server._close_sockets()
-    return (server.told, server.sent), out.partition(b"\r\n\r\n")[2], server.accelerated
+    date = re.compile(rb"Date: [^\r]*\r\n")
+    return (server.told, server.sent), date.sub(b"", out), server.accelerated
 
 
 def _send(sock: socket.socket, data: bytes) -> None:
@@ -137,10 +166,10 @@ def _received(sock: socket.socket) -> bytes:
     return data
 
 
-def both(server_class: type[Recorder], behaviour: str, chunks: list[bytes]) -> int:
+def both(server_class: type[Recorder], behaviour: str, chunks: list[bytes], *opening: Any) -> int:
     """Compare the engines; return how many messages the fast one took."""
-    told, sent, none = play("reference", server_class, behaviour, chunks)
-    told_fast, sent_fast, count = play("fast", server_class, behaviour, chunks)
+    told, sent, none = play("reference", server_class, behaviour, chunks, *opening)
+    told_fast, sent_fast, count = play("fast", server_class, behaviour, chunks, *opening)
     assert told_fast == told
     assert sent_fast == sent
     assert none == 0
@@ -180,6 +209,24 @@ def test_the_engines_are_equal(
     chunks: list[bytes], behaviour: str, server_class: type[Recorder]
 ) -> None:
     both(server_class, behaviour, chunks)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    streams(),
+    st.sampled_from(BEHAVIOURS),
+    st.sampled_from([Recorder, Telling]),
+    st.sampled_from(WELCOMES),
+    st.sampled_from(HEADS),
+)
+def test_the_engines_open_connections_equally(
+    chunks: list[bytes],
+    behaviour: str,
+    server_class: type[Recorder],
+    welcome: str,
+    heads: list[bytes],
+) -> None:
+    both(server_class, behaviour, chunks, welcome, heads)
 
 
 def test_whole_frames_take_the_fast_path() -> None:

@@ -6,6 +6,7 @@ import logging
 import math
 import socket
 from collections.abc import Sized
+from dataclasses import replace
 from typing import Any
 
 from ..engine import _epoll, new_engine
@@ -105,27 +106,36 @@ class FastClient(Slim, ServerClient):
         return Descriptor(-1 if self._ended else self.descriptor)
 
     def settle(self) -> None:
-        if self.core is None:
+        if not self._was_opened or self._ended:
             return
-        link = self._engine.link
         # with the lock, so that no other thread is in the middle of something
         with self.gate:
-            if not self._was_opened or self._written or not _is_idle(link):
-                return
+            if self.core is None:
+                self.rest(True)
+            else:
+                self._settle(self.core.link)
+        self.shed()
+
+    def _settle(self, link: Link) -> None:
+        if not self._written and _is_idle(link):
             assert link.session is not None
             self.rest(link.session.sends_plain)
             if not self.is_busy:
                 self._drop(link)
-        self.shed()
 
     def _drop(self, link: Link) -> None:
         """Do without the core, if nothing has to be remembered that a new one would not know."""
         remains = link.watch.remains
+        accepted = link.accepted
         assert link.frames is not None
+        assert accepted is not None
         if remains is None or link.error is not None or link.frames.extensions:
             return
+        if accepted.trailing:
+            # a new core must not get it again
+            accepted = replace(accepted, trailing=b"")
         self.heard_at, self.known_latency, self.pings = remains
-        self.drop()
+        self.drop(accepted)
         link.frames.close()
 
     # the handshake
@@ -184,7 +194,15 @@ class FastClient(Slim, ServerClient):
         self.served_at = now
         with self.gate:
             self._written += tuple(self.gate.take_written())
-        super().serve(events, now)
+        if self.core is None and not events:
+            self._tell_written()
+        else:
+            super().serve(events, now)
+
+    def _tell_written(self) -> None:
+        written, self._written = self._written, ()
+        for message in written:
+            self._call(self.onsent, message)
 
     def _leave(self) -> bool:
         """End, since the peer ended TCP while nothing was under way; False: the core has to."""

@@ -63,9 +63,9 @@ cdef class Slim(Channel):
             self.is_new = False
         return self.core
 
-    def drop(self):
+    def drop(self, origin):
         """Do without the core, of which nothing is worth remembering that is not here already."""
-        self.origin = self.link.accepted
+        self.origin = origin
         self.core = None
         self.link = None
         self.received = None
