@@ -208,7 +208,7 @@ class AsyncServer(BaseServer):
         poller.watch(client.descriptor, client)
         self._update(poller, client, now)
 
-    def new_link(self, address: Address, now: float, **arguments: Any) -> Link:
+    def _new_link(self, address: Address, now: float, **arguments: Any) -> Link:
         """Return the link of a client; the arguments are those of ``server_link``."""
         link = server_link(
             self._server_options,
@@ -216,19 +216,19 @@ class AsyncServer(BaseServer):
             context=self._context,
             now=now,
             clock=self._clock,
-            quick=self.quick,
+            quick=self._quick,
             **arguments,
         )
         link.pauses = True
         return link
 
-    def remember(self, head: bytes, address: Address) -> Remembered:
+    def _remember(self, head: bytes, address: Address) -> Remembered:
         """Return what a request came to that was answered quickly."""
-        assert self.quick is not None
-        return self.quick.remember(head, peer=address, clock=self._clock, wall_clock=time.time)
+        assert self._quick is not None
+        return self._quick.remember(head, peer=address, clock=self._clock, wall_clock=time.time)
 
     @property
-    def is_plain(self) -> bool:
+    def _is_plain(self) -> bool:
         """Whether clients come without TLS."""
         return self._context is None
 

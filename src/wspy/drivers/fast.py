@@ -72,14 +72,14 @@ class FastClient(Slim, ServerClient):
         self.heard_at = now
         is_number = isinstance(sock, int)
         number = sock if is_number else sock.fileno()
-        self.attach(server.limits, False, server, number, server.wants_sent)
-        if refuse is None and server.is_plain and (is_number or type(sock) is socket.socket):
+        self.attach(server._limits, False, server, number, server.wants_sent)
+        if refuse is None and server._is_plain and (is_number or type(sock) is socket.socket):
             if not is_number:
                 sock.setblocking(False)
                 sock.detach()
             self.is_new = True
         else:
-            link = server.new_link(address, now, refuse=refuse)
+            link = server._new_link(address, now, refuse=refuse)
             self._kept = socket.socket(fileno=number) if is_number else sock
             self.adopt(new_engine(self._kept, link))
 
@@ -91,7 +91,7 @@ class FastClient(Slim, ServerClient):
         self.is_busy = now - self.built_at < _LINGER
         self.built_at = now
         accepted = self.recall()
-        link = self.server.new_link(self._address, self.heard_at, accepted=accepted)
+        link = self.server._new_link(self._address, self.heard_at, accepted=accepted)
         if accepted is not None:
             # the user was told by the one who took the handshake
             link.next_event(self.heard_at)
@@ -141,10 +141,10 @@ class FastClient(Slim, ServerClient):
     # the handshake
 
     def _answer(self, head: bytes) -> bytes | None:
-        return self.server.quick.accept(head) if self.server.quick is not None else None
+        return self.server._quick.accept(head) if self.server._quick is not None else None
 
     def _remember(self, head: bytes) -> Remembered:
-        return self.server.remember(head, self._address)  # type: ignore[no-any-return]
+        return self.server._remember(head, self._address)  # type: ignore[no-any-return]
 
     def _welcome(self) -> None:
         self._was_opened = True
@@ -228,7 +228,7 @@ class FastClient(Slim, ServerClient):
 
     def deadline(self) -> float | None:
         if self.core is None:
-            limits = self.server.limits
+            limits = self.server._limits
             waits = [limits.ping_interval]
             if self.origin is None:
                 waits.append(limits.handshake_timeout)

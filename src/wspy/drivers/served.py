@@ -40,7 +40,7 @@ class ServerClient(Routed, AsyncConnection):
         self.server = server
         #: The client's TCP socket.
         self.sock = sock
-        link = server.new_link(address, now, refuse=refuse)
+        link = server._new_link(address, now, refuse=refuse)
         self._setup(new_engine(sock, link), threading.Lock(), address)
         # what the loop remembers of it
         self.descriptor = sock.fileno()

@@ -74,10 +74,9 @@ class BaseServer:
             arguments.setdefault("onrequest", self.onrequest)
         self._check_handlers()
         self._options = split_options(arguments)
-        self.limits = self._options.limits
+        self._limits = self._options.limits
         self._server_options = self._options.for_server()
-        #: What answers ordinary requests, if the options leave that to it.
-        self.quick = Quick.of(self._server_options)
+        self._quick = Quick.of(self._server_options)
         self._context = server_context(ssl_context, ssl_args)
         self.max_join_time = max_join_time
         self._backlog = backlog_size
@@ -344,7 +343,7 @@ class BaseServer:
         """
         host = address[0] if isinstance(address, tuple) else None
         most, name = self._most_clients()
-        most_here = self.limits.max_connections_per_address
+        most_here = self._limits.max_connections_per_address
         with self._guard:
             before, here = self._total, self._counts.get(host, 0)
             over, why = before - most, f"the server is full ({name}={most})"
@@ -361,7 +360,7 @@ class BaseServer:
 
     def _most_clients(self) -> tuple[int, str]:
         """Return how many clients are served at once, and the argument that says so."""
-        return self.limits.max_connections, "max_connections"
+        return self._limits.max_connections, "max_connections"
 
     def _release(self, address: Address) -> None:
         host = address[0] if isinstance(address, tuple) else None

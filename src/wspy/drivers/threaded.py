@@ -132,7 +132,7 @@ class Server(BaseServer):
         self._release(address)
 
     def _most_clients(self) -> tuple[int, str]:
-        limits = self.limits
+        limits = self._limits
         return min((limits.max_threads, "max_threads"), super()._most_clients())
 
     def _new_client(self, sock: Any, address: Address, refuse: Response | None) -> ServerConnection:
@@ -143,7 +143,7 @@ class Server(BaseServer):
             now=self._clock(),
             clock=self._clock,
             refuse=refuse,
-            quick=self.quick,
+            quick=self._quick,
         )
         return ServerConnection(self, Pump(new_engine(sock, link)), address)
 
@@ -167,7 +167,7 @@ class Server(BaseServer):
         for client in members:
             client.begin_close(CLOSE_GOING_AWAY, "the server shuts down")
         # a thread that polls for its client does not learn of the close frame's deadline
-        if not self._join(members, min(stop_at, self._clock() + self.limits.close_timeout)):
+        if not self._join(members, min(stop_at, self._clock() + self._limits.close_timeout)):
             for client in members:
                 client.abort()
             if not self._join(members, max(stop_at, self._clock() + min(1.0, self.max_join_time))):
