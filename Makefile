@@ -11,7 +11,7 @@ RUNS   ?= 1000000
 PEERS  := benchmarks/.venv
 PURE   := protocol handshake extensions
 # what an editable installation is made of that Python does not read anew by itself
-BUILT  := pyproject.toml setup.py $(wildcard src/wspy/engine/*.pyx src/wspy/engine/*.px[di])
+BUILT  := pyproject.toml setup.py $(wildcard src/wspy/engine/*.pyx src/wspy/engine/*.px[di] src/wspy/engine/*.h)
 
 .PHONY: help demo test check rules stress soak loss faults abuse fuzz interop autobahn autobahn-full
 .PHONY: bench bench-quick build clean

@@ -16,7 +16,7 @@ from setuptools.errors import CCompilerError, ExecError, PlatformError
 CHOICES = ("auto", "require", "off")
 WANTED = os.environ.get("WSPY_ACCEL") or "auto"
 FOLDER = "src/wspy/engine"
-SHARED = glob.glob(f"{FOLDER}/*.px[di]")
+SHARED = [*glob.glob(f"{FOLDER}/*.px[di]"), *glob.glob(f"{FOLDER}/*.h")]
 
 
 def leave_out(why: object) -> None:

@@ -21,7 +21,7 @@ def of_sources(folder: str) -> dict[str, str]:
     names = sorted(os.listdir(folder))
     shared = hashlib.sha256()
     for name in names:
-        if name.endswith((".pxd", ".pxi")):
+        if name.endswith((".pxd", ".pxi", ".h")):
             shared.update(_read(folder, name))
     found = {}
     for name in names:
