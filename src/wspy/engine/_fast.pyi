@@ -5,6 +5,8 @@ from ..protocol.message import Message
 from ._gate import Gate
 from .link import Link
 
+stamp: str
+
 class Channel:
     gate: Gate
     queue: Callable[..., bool]
