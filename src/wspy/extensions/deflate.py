@@ -13,8 +13,9 @@ from .base import Extension
 TAIL = b"\x00\x00\xff\xff"
 EMPTY_BLOCK = b"\x00"
 # The same block whole, and so often that it is longer than the codes at the beginning of any
-# block (RFC 1951 §3.2.7): 14 + 19 * 3 + 316 * 14 bits.
-_PROBE = (EMPTY_BLOCK + TAIL) * 128
+# block (RFC 1951 §3.2.7): 14 + 19 * 3 + 316 * 7 bits, for what repeats codes takes less for each.
+_PROBE = (EMPTY_BLOCK + TAIL) * 64
+_END = TAIL + _PROBE
 
 # The most output of one step, and the most input: a decompressor copies the input it
 # has not used at each step, so that long input would cost quadratic time.
@@ -85,14 +86,28 @@ class Deflater:
         """Whether there is a context, which takes memory."""
         return self._context is not None
 
+    @property
+    def settings(self) -> tuple[int, ...] | None:
+        """What all depends on that becomes of a whole message; None: on those before it, too."""
+        return None if self.takeover else (self.window_bits, self._level, self._mem_level)
+
     def deflate(self, data: bytes, *, end: bool) -> bytes:
         """Return the data compressed and flushed.
 
         :param end: whether it is the last of its message.
         """
-        if self._context is None:
-            self._context = backend.new_compressor(self.window_bits, self._level, self._mem_level)
-        out = self._context.compress(data) + self._context.flush(backend.SYNC_FLUSH)
+        context = self._context
+        if end and not data:
+            # all before it was flushed, and libraries differ in what they make of nothing
+            out = b""
+        elif context is None and end and not self.takeover:
+            out = self._deflate_alone(data)
+        else:
+            if context is None:
+                context = self._context = backend.new_compressor(
+                    self.window_bits, self._level, self._mem_level
+                )
+            out = context.compress(data) + context.flush(backend.SYNC_FLUSH)
         if not end:
             return out
         # RFC 7692 §7.1.1
@@ -100,6 +115,15 @@ class Deflater:
             self._context = None
         # RFC 7692 §7.2.1: the tail is left out; §7.2.3.6: a message with nothing more to flush
         return out.removesuffix(TAIL) or EMPTY_BLOCK
+
+    def _deflate_alone(self, data: bytes) -> bytes:
+        """Compress a whole message that refers to nothing before it."""
+        shelf = backend.shelf(self.window_bits, self._level, self._mem_level, len(data))
+        context = shelf.take()
+        out = context.compress(data) + context.flush(backend.FULL_FLUSH)
+        # one that was interrupted is not put back
+        shelf.put_back(context)
+        return out
 
     def close(self) -> None:
         """Free the context."""
@@ -177,7 +201,7 @@ class Inflater:
             # BFINAL set, the tail would be no end but the beginning of a block
             if end and has_payload and self._context is not None:
                 self._feed_tail(self._context)
-        except backend.Error as error:
+        except backend.installed().errors as error:
             # RFC 7692 §7.2.2
             raise _invalid(str(error)) from None
         # RFC 7692 §7.1.1
@@ -212,7 +236,7 @@ class Inflater:
         a block they are data, or invalid.
         """
         # RFC 7692 §7.2.2
-        found = context.decompress(TAIL + _PROBE, 1)
+        found = context.decompress(_END, 1)
         if context.eof:
             # the empty block at the end had BFINAL set
             self._context = None
