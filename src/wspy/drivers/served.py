@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # the least that is read at once of a client, while it is new or its turns are long, in bytes
 _LITTLE = 2048
+# frames of one message after which the time of a turn is looked at
+_BURST = 16
 
 
 class ServerClient(Routed, AsyncConnection):
@@ -26,13 +28,14 @@ class ServerClient(Routed, AsyncConnection):
 
     server: AsyncServer
     # about as long as an honest client waits anyway, so that a flood does not hold up others
-    _turn = 0.0005
+    _turn = 0.00025
 
     def __init__(self, server: AsyncServer, engine: Engine, address: Address) -> None:
         self.server = server
         #: The client's TCP socket.
         self.sock = engine.sock
         self._setup(engine, self._new_lock())
+        engine.link.burst = _BURST
         self._address = address or self._address
         # what the loop remembers of it
         self.descriptor = engine.fileno()
