@@ -173,7 +173,7 @@ def installed() -> Libraries:
 
 
 def use(libraries: Libraries | None) -> None:
-    """Use these instead of what is installed, or with None what is; for contexts made from now on."""
+    """Use these for contexts made from now on; None: what is installed."""
     global _installed
     _installed = libraries
 

@@ -191,42 +191,66 @@ class Inflater:
         :raises PayloadTooBig: as soon as there are more bytes.
         :raises ProtocolError: 1007 for what is not DEFLATE.
         """
-        output = _Output(budget, limit)
         has_payload = self._begun or bool(data)
+        is_whole = end and not self._begun
         self._begun = has_payload and not end
         try:
-            for part in _slices(data):
-                self._feed(part, output)
-            # RFC 7692 §7.2.2: without any octet of payload, or right after a block with
-            # BFINAL set, the tail would be no end but the beginning of a block
-            if end and has_payload and self._context is not None:
-                self._feed_tail(self._context)
+            if is_whole and 0 < len(data) <= SLICE:
+                out = self._inflate_short(data, budget, limit)
+            else:
+                output = _Output(budget, limit)
+                for part in _slices(data):
+                    self._feed(part, output)
+                # RFC 7692 §7.2.2: without any octet of payload, or right after a block with
+                # BFINAL set, the tail would be no end but the beginning of a block
+                if end and has_payload and self._context is not None:
+                    self._feed_tail(self._context)
+                out = output.join()
         except backend.installed().errors as error:
             # RFC 7692 §7.2.2
             raise _invalid(str(error)) from None
         # RFC 7692 §7.1.1
         if end and not self.takeover:
             self._context = None
+        return out
+
+    def _begin(self) -> backend.Decompressor:
+        context = self._context
+        if context is None:
+            context = self._context = backend.new_decompressor(self.window_bits)
+        return context
+
+    def _inflate_short(self, data: bytes, budget: int | None, limit: int | None) -> bytes:
+        """Decompress a message that came whole, mostly in one step."""
+        context = self._begin()
+        room = STEP if budget is None or budget >= STEP else budget + 1
+        chunk = context.decompress(data, room)
+        if len(chunk) < room and not context.eof:
+            self._feed_tail(context)
+            return chunk
+        output = _Output(budget, limit)
+        output.add(chunk)
+        rest, full = self._left(context, chunk, room)
+        self._feed(rest, output, full)
+        if self._context is not None:
+            self._feed_tail(self._context)
         return output.join()
 
-    def _feed(self, data: bytes | memoryview, output: _Output) -> None:
-        full = False
+    def _feed(self, data: bytes | memoryview, output: _Output, full: bool = False) -> None:
         while data or full:
-            context = self._context
-            if context is None:
-                context = self._context = backend.new_decompressor(self.window_bits)
+            context = self._begin()
             room = output.room
             chunk = context.decompress(data, room)
             output.add(chunk)
-            # RFC 7692 §7.2.3.4: a block with BFINAL set ends a stream; another one may follow
-            if context.eof:
-                data = context.unused_data
-                self._context = None
-                full = False
-            else:
-                data = context.unconsumed_tail
-                # a full step may have left output inside of the decompressor
-                full = len(chunk) == room
+            data, full = self._left(context, chunk, room)
+
+    def _left(self, context: backend.Decompressor, chunk: bytes, room: int) -> tuple[bytes, bool]:
+        """Return the input that was not used, and whether output may have been left inside."""
+        # RFC 7692 §7.2.3.4: a block with BFINAL set ends a stream; another one may follow
+        if context.eof:
+            self._context = None
+            return context.unused_data, False
+        return context.unconsumed_tail, len(chunk) == room
 
     def _feed_tail(self, context: backend.Decompressor) -> None:
         """Put back the tail of a message, and see whether that ends it.
