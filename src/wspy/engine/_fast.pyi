@@ -1,5 +1,6 @@
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
+from ..extensions.deflate_message import DeflateMessage
 from ..protocol.frame import Payload
 from ..protocol.message import Message
 from ._gate import Gate
@@ -15,7 +16,12 @@ class Channel:
     @property
     def is_accelerated(self) -> bool: ...
     def attach(self, link: Link, target: object, descriptor: int, reports: bool) -> None: ...
-    def rest(self, sends_plain: bool) -> None: ...
+    def rest(
+        self,
+        sends_plain: bool,
+        codec: DeflateMessage.Instance | None,
+        alike: tuple[Hashable, ...] | None,
+    ) -> None: ...
     def send(
         self,
         message: Message | Payload,
