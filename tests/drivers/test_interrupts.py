@@ -137,7 +137,7 @@ class Two:
         self.other.result(SECONDS)
         assert self.pump.wait(self.finished, SECONDS)
         assert self.ours.fileno() == -1
-        assert not self.pump._waiters
+        assert not self.pump.waiters
         assert len(self.messages) == 1 or was_aborted
         return not was_aborted
 
@@ -149,7 +149,7 @@ def test_one_who_polls_while_another_sleeps(monkeypatch: pytest.MonkeyPatch) -> 
     def begin_other(*arguments: Any) -> int:
         if threading.current_thread() is threading.main_thread() and not hasattr(two, "other"):
             two.other = Task(two.pump.wait, two.finished)
-            wait_until(lambda: len(two.pump._waiters) == 2)
+            wait_until(lambda: len(two.pump.waiters) == 2)
             two.send()
         return poll(*arguments)
 

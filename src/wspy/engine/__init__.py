@@ -13,7 +13,7 @@ from ..protocol import masking
 from .reference import ReferenceEngine as new_engine
 
 try:
-    from . import _epoll, _fast, _frames  # noqa: F401 - all or none
+    from . import _epoll, _fast, _frames, _lane  # noqa: F401 - all or none
 except ImportError:
     ENGINES = ["reference"]
 else:
