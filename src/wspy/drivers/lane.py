@@ -66,15 +66,9 @@ class Laned(BaseConnection):
 
     def _queue_rest(self, message: Any, frame: tuple[bytes, ...], sent: int) -> Ticket:
         """Queue a frame of which the socket took so much; return the mark to wait for."""
-        link = self._engine.link
         ticket = Ticket(to_message(message))
-        try:
-            link.outbox.push(*frame, mark=ticket)
-            link.wrote(sent, self._now())
-        except BaseException:
-            # nobody knows what was done: better no byte than a wrong one
-            link.abort()
-            raise
+        self._engine.link.outbox.push(*frame, mark=ticket)
+        self._engine.link.wrote(sent, self._now())
         return ticket
 
     def _stopped_waiting(self) -> None:

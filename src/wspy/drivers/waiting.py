@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 from .. import engine as engines
 from ..engine.interface import Engine
+from ..engine.reference import READ_SIZE
 
 T = TypeVar("T")
 
@@ -197,8 +198,14 @@ class Pump:
             self._tick()
             return
         if found & _READ and self.engine.wants_read:
-            self.engine.on_readable(self.clock())
+            self.engine.on_readable(self.clock(), self._next_size())
         self.serve()
+
+    def _next_size(self) -> int:
+        # no more than the core needs, so that what follows is the lane's
+        frames = self.engine.link.frames
+        missing = frames.parser.missing if frames is not None and self.reader is not None else None
+        return READ_SIZE if missing is None else min(missing, READ_SIZE)
 
     def leave(self) -> None:
         """Let others go on after a thread that waits no more; the lock is held."""

@@ -214,7 +214,6 @@ cdef class Lane:
         cdef unsigned char first
         cdef uint32_t key = 0
         cdef ssize_t count
-        cdef bytes masked
         payload = message_payload(message, &first, &data, &length)
         if payload is None:
             return None
@@ -233,29 +232,34 @@ cdef class Lane:
                 if self._masks:
                     xor(head + size, length, key)
                 size += length
-                count = send(self._descriptor, head, size, MSG_NOSIGNAL | MSG_DONTWAIT)
-                if count == <ssize_t> size:
-                    self.sent += 1
-                    return True
-                frame = (PyBytes_FromStringAndSize(<char*> head, size),)
-            else:
-                if self._masks:
-                    masked = PyBytes_FromStringAndSize(<const char*> data, length)
-                    xor(<unsigned char*> PyBytes_AS_STRING(masked), length, key)
-                    payload = masked
-                    data = <const unsigned char*> PyBytes_AS_STRING(masked)
-                count = send_both(self._descriptor, head, size, data, length)
-                if count == <ssize_t> (size + length):
-                    self.sent += 1
-                    return True
-                if type(payload) is str:
-                    payload = payload.encode()
-                frame = (PyBytes_FromStringAndSize(<char*> head, size), payload)
-            # errors other than a full socket are found again by the core's own write
-            self._hand_over()
-            return connection._queue_rest(message, frame, max(0, count))
+                length = 0
+            elif self._masks:
+                payload = PyBytes_FromStringAndSize(<const char*> data, length)
+                data = <const unsigned char*> PyBytes_AS_STRING(payload)
+                xor(<unsigned char*> data, length, key)
+            count = write(self._descriptor, head, size, data, length)
+            if count == <ssize_t> (size + length):
+                self.sent += 1
+                return True
+            return self._queue(connection, message, head, size, payload if length else None, count)
         finally:
             PyThread_release_lock(self._lock)
+
+    cdef object _queue(
+        self, connection, message, unsigned char* head, size_t size, payload, ssize_t count
+    ):
+        """Leave to the core a frame of which the socket took so much; return its mark."""
+        try:
+            # errors other than a full socket are found again by the core's own write
+            self._hand_over()
+            frame = (PyBytes_FromStringAndSize(<char*> head, size),)
+            if payload is not None:
+                frame += (payload.encode() if type(payload) is str else payload,)
+            return connection._queue_rest(message, frame, max(0, count))
+        except BaseException:
+            # nobody knows what was done: better no byte than a wrong one
+            self._link.abort()
+            raise
 
     cdef uint32_t _key(self) except? 0:
         cdef uint32_t key
@@ -286,14 +290,18 @@ cdef class Lane:
 
     cdef object _receive(self, connection, double until, bint* is_text):
         cdef unsigned char data[BUFFER]
-        cdef size_t size, used = 0
-        cdef object payload
+        cdef size_t size
         self._acquire()
         try:
             if not self._ask(connection) or not self._receives:
                 return None
             if self._rest is not None:
-                return self._take_rest(is_text)
+                payload = self._take_rest(is_text)
+                if payload is None:
+                    size = self._read_on(data)
+                    if size:
+                        payload = self._take(data, size, is_text)
+                return payload
             if self._waiters:
                 return None
             self._waiters.add(self._waiter)
@@ -311,18 +319,55 @@ cdef class Lane:
         # the lock is held
         try:
             self._waiters.discard(self._waiter)
-            payload = frame_payload(data, size, not self._masks, self._most, &used, is_text)
-            if used < size:
-                self._rest = PyBytes_FromStringAndSize(<char*> data + used, size - used)
-                self._at = 0
-            if payload is None:
-                return None
-            self.received += 1
-            self.listened = self._heard
-            self._listen_at = self.listened + self._listen_every
-            return payload
+            return self._take(data, size, is_text)
         finally:
             PyThread_release_lock(self._lock)
+
+    cdef object _take(self, unsigned char* data, size_t size, bint* is_text):
+        """Return the first payload of what was read, and keep what follows."""
+        cdef size_t used = 0
+        payload = frame_payload(data, size, not self._masks, self._most, &used, is_text)
+        if used < size:
+            self._rest = PyBytes_FromStringAndSize(<char*> data + used, size - used)
+            self._at = 0
+        if payload is not None:
+            self._taken(self._heard)
+        return payload
+
+    cdef object _take_rest(self, bint* is_text):
+        cdef unsigned char* data = <unsigned char*> PyBytes_AS_STRING(self._rest) + self._at
+        cdef size_t size = PyBytes_GET_SIZE(self._rest) - self._at
+        cdef size_t used = 0
+        payload = frame_payload(data, size, not self._masks, self._most, &used, is_text)
+        if payload is not None:
+            self._at += used
+            if used == size:
+                self._rest = None
+            self._taken(monotonic())
+        return payload
+
+    cdef void _taken(self, double now) noexcept:
+        self.received += 1
+        self.listened = now
+        self._listen_at = now + self._listen_every
+
+    cdef size_t _read_on(self, unsigned char* data) except? 0:
+        """Read what is there of a frame that was cut; 0: it is the core's turn."""
+        cdef size_t size = PyBytes_GET_SIZE(self._rest) - self._at
+        cdef ssize_t count
+        if size >= <size_t> BUFFER:
+            return 0
+        memcpy(data, PyBytes_AS_STRING(self._rest) + self._at, size)
+        if data[0] != 0x81 and data[0] != 0x82:
+            return 0
+        count = recv(self._descriptor, data + size, BUFFER - size, MSG_DONTWAIT)
+        if count < 0:
+            self._fail(errno)
+        if count <= 0:
+            return 0
+        self._heard = monotonic()
+        self._rest = None
+        return size + count
 
     cdef void _stop_waiting(self):
         self._acquire()
@@ -362,44 +407,33 @@ cdef class Lane:
             if size > 0:
                 return size
             if size < 0:
-                self._fail(failed)
+                try:
+                    self._fail(failed)
+                finally:
+                    PyThread_release_lock(self._lock)
                 return 0
             if found >= 0 or failed != EINTR:
                 return 0
             PyErr_CheckSignals()
 
     cdef int _fail(self, int failed) except -1:
-        """Take note of a read that failed, and give the lock back."""
-        try:
+        """Take note of a read that failed; the lock is held."""
+        if failed != EAGAIN and failed != EINTR:
             self._hand_over()
-            if failed != EAGAIN and failed != EINTR:
-                self._link.lose(monotonic())
-        finally:
-            PyThread_release_lock(self._lock)
+            self._link.lose(monotonic())
         return 0
 
-    cdef object _take_rest(self, bint* is_text):
-        cdef unsigned char* data = <unsigned char*> PyBytes_AS_STRING(self._rest) + self._at
-        cdef size_t size = PyBytes_GET_SIZE(self._rest) - self._at
-        cdef size_t used = 0
-        payload = frame_payload(data, size, not self._masks, self._most, &used, is_text)
-        if payload is None:
-            return None
-        self._at += used
-        if used == size:
-            self._rest = None
-        self.received += 1
-        self.listened = monotonic()
-        self._listen_at = self.listened + self._listen_every
-        return payload
 
-
-cdef ssize_t send_both(
+cdef ssize_t write(
     int descriptor, unsigned char* head, size_t size, const unsigned char* data, size_t length
 ) noexcept:
+    """Write what the socket takes of a frame whose payload may be apart."""
     cdef iovec parts[2]
     cdef msghdr message
     cdef ssize_t count
+    if not length:
+        # as short as taking the interpreter lock again
+        return send(descriptor, head, size, MSG_NOSIGNAL | MSG_DONTWAIT)
     parts[0].iov_base = head
     parts[0].iov_len = size
     parts[1].iov_base = <void*> data
