@@ -11,6 +11,8 @@ import hypothesis
 import pytest
 import trustme
 
+import wspy
+
 # The suite gives the same answer each time it is run; `--hypothesis-profile=explore` looks further.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=5000, deadline=None)
@@ -20,6 +22,10 @@ hypothesis.settings.load_profile("suite")
 # that send it need the usual.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header() -> str:
+    return f"engine: {wspy.engine.name}"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from wspy.drivers import epoll, poller, served
 from wspy.protocol.frame import Frame
 
 pytestmark = pytest.mark.skipif(
-    "fast" not in engine.ENGINES, reason="the compiled engine is not built (WSPY_ACCEL=require)"
+    "fast" not in engine.ENGINES, reason="the compiled engine is not in use"
 )
 
 if "fast" in engine.ENGINES:
@@ -102,6 +102,9 @@ def act(behaviour: str, client: Any, message: wspy.Message) -> None:
         client.send(request.user)
     if behaviour == "fragments":
         client.send("in parts", fragment_size=3)
+    if behaviour == "uncompressed":
+        client.send(message, compress=False)
+        client.send(message)
 
 
 def play(
@@ -109,12 +112,13 @@ def play(
     server_class: type[Recorder],
     behaviour: str,
     chunks: list[bytes],
-    welcome: str = "",
     heads: list[bytes] = HEADS[0],
+    welcome: str = "",
+    **options: Any,
 ) -> Any:
     """Return what the server told, sent and accelerated; all in this thread."""
     swift = kind == "fast"
-    server = server_class(**LIMITS)
+    server = server_class(**LIMITS, **options)
     server.behaviour, server.welcome = behaviour, welcome
     server._thread = threading.current_thread()
     server._patience = lambda: 0.0  # type: ignore[method-assign]
@@ -143,6 +147,9 @@ def play(
     finally:
         epoll.NewClient = before  # type: ignore[misc]
         theirs.close()
+        for client in list(server._members.values()):
+            client.abort()
+            client.serve(0, 0.0)
         loop.close()
         server._close_sockets()
     date = re.compile(rb"Date: [^\r]*\r\n")
@@ -166,10 +173,10 @@ def _received(sock: socket.socket) -> bytes:
     return data
 
 
-def both(server_class: type[Recorder], behaviour: str, chunks: list[bytes], *opening: Any) -> int:
+def both(server_class: type[Recorder], behaviour: str, chunks: list[bytes], **options: Any) -> int:
     """Compare the engines; return how many messages the fast one took."""
-    told, sent, none = play("reference", server_class, behaviour, chunks, *opening)
-    told_fast, sent_fast, count = play("fast", server_class, behaviour, chunks, *opening)
+    told, sent, none = play("reference", server_class, behaviour, chunks, **options)
+    told_fast, sent_fast, count = play("fast", server_class, behaviour, chunks, **options)
     assert told_fast == told
     assert sent_fast == sent
     assert none == 0
@@ -226,7 +233,7 @@ def test_the_engines_open_connections_equally(
     welcome: str,
     heads: list[bytes],
 ) -> None:
-    both(server_class, behaviour, chunks, welcome, heads)
+    both(server_class, behaviour, chunks, welcome=welcome, heads=heads)
 
 
 def test_whole_frames_take_the_fast_path() -> None:

@@ -5,27 +5,33 @@ from __future__ import annotations
 import logging
 import math
 import socket
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import replace
 from typing import Any
 
 from ..engine import _epoll, new_engine
+from ..engine._broadcast import open_clients, send_to_idle
 from ..engine._epoll import Loop
 from ..engine._slim import Slim
 from ..engine.interface import Engine
 from ..engine.lifecycle import Phase
 from ..engine.link import Link
 from ..errors import SocketClosed
+from ..extensions.deflate_message import DeflateMessage
 from ..handshake.accepted import Accepted
 from ..handshake.http import Response
 from ..handshake.quick import Remembered
-from ..protocol.session import State
+from ..protocol.prepared import Prepared
+from ..protocol.session import Session, State
+from ..protocol.stream import Hook
 from .descriptor import Descriptor
 from .log import logger
 from .opening import Address
 from .poller import READ, Poller
 from .served import ServerClient
 from .server import accept as accept_socket
+
+__all__ = ["FastClient", "accept", "new_poller", "open_clients", "send_to_idle"]
 
 _MOST_READ = 256 * 1024
 # a core that is asked for again so soon is kept until it was not needed for so long, in seconds
@@ -111,7 +117,7 @@ class FastClient(Slim, ServerClient):
         # with the lock, so that no other thread is in the middle of something
         with self.gate:
             if self.core is None:
-                self.rest(True)
+                self.rest(True, None, ())
             else:
                 self._settle(self.core.link)
         self.shed()
@@ -119,9 +125,16 @@ class FastClient(Slim, ServerClient):
     def _settle(self, link: Link) -> None:
         if not self._written and _is_idle(link):
             assert link.session is not None
-            self.rest(link.session.sends_plain)
+            self._rest(link.session)
             if not self.is_busy:
                 self._drop(link)
+
+    def _rest(self, session: Session) -> None:
+        frames = session.frames
+        if session.may_send:
+            self.rest(not frames.extensions, _codec(frames.extensions), frames.alike)
+        else:
+            self.rest(False, None, None)
 
     def _drop(self, link: Link) -> None:
         """Do without the core, if nothing has to be remembered that a new one would not know."""
@@ -211,7 +224,7 @@ class FastClient(Slim, ServerClient):
             if self.core is not None or self.origin is None or logger.isEnabledFor(logging.DEBUG):
                 return False
             (self._kept or self._descriptor()).close()
-            self._ended = True
+            self.retire()
         self._call_onclose(_LOST)
         return True
 
@@ -241,6 +254,12 @@ class FastClient(Slim, ServerClient):
     def wanted(self) -> int:
         return READ if self.core is None else super().wanted()
 
+    def send_prepared(self, prepared: Prepared) -> bool:
+        # in a handler of its own it is gathered like any other message
+        if self.is_gathering:
+            return self.send(prepared.original)
+        return super().send_prepared(prepared)
+
     def _next_size(self) -> int:
         # no more than the core needs, so that what follows is the channel's
         frames = self._engine.link.frames
@@ -252,6 +271,13 @@ class FastClient(Slim, ServerClient):
         """Take note that TCP failed while the channel read."""
         with self.gate:
             self._engine.link.lose(now)
+
+
+def _codec(extensions: Sequence[Hook]) -> DeflateMessage.Instance | None:
+    """Return the only extension if it is permessage-deflate as we know it."""
+    codec = extensions[0] if len(extensions) == 1 else None
+    # a derived class may do more
+    return codec if type(codec) is DeflateMessage.Instance else None
 
 
 def _is_idle(link: Link) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..engine import new_engine
 from ..engine.reference import READ_SIZE
 from ..handshake.http import Response
 from ..protocol.message import Message
+from ..protocol.prepared import Prepared
 from .nonblocking import AsyncConnection
 from .opening import Address
 from .poller import READ, WRITE
@@ -27,7 +28,7 @@ class ServerClient(Routed, AsyncConnection):
 
     server: AsyncServer
     # about as long as an honest client waits anyway, so that a flood does not hold up others
-    _turn = 0.0005
+    _turn = 0.00025
 
     def __init__(
         self,
@@ -48,6 +49,11 @@ class ServerClient(Routed, AsyncConnection):
         self.slot = -1
         self.is_dirty = False
         self._read_size = _LITTLE
+
+    def send_prepared(self, prepared: Prepared) -> bool:
+        """Queue one of many copies of a message; as :meth:`send`."""
+        message = prepared.original
+        return self._put(message, lambda session: session.send(prepared, mark=message))
 
     def onsent(self, message: Message) -> None:
         self.server.onsent(self, message)
@@ -110,3 +116,13 @@ class ServerClient(Routed, AsyncConnection):
     def is_finished(self) -> bool:
         """Whether nothing is left to do."""
         return self._ended
+
+
+def open_clients(clients: list[ServerClient]) -> list[ServerClient]:
+    """Return those that are open."""
+    return [client for client in clients if client.is_open]
+
+
+def send_to_idle(clients: list[Any], prepared: Prepared) -> list[Any]:
+    """Send to clients for which that is simple; return all others, here everybody."""
+    return clients

@@ -3,6 +3,8 @@ from typing import Any
 
 def accept(listener: int) -> tuple[int, tuple[Any, ...]] | None: ...
 
+stamp: str
+
 class Loop:
     busy: float
     def __init__(self, dirty: Sized, patience: float) -> None: ...

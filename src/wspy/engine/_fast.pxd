@@ -28,5 +28,7 @@ cdef class Channel:
     cdef unsigned char mask_bit
 
     cdef Gate ready(self)
+    cdef bint is_touched(self) noexcept
     cdef Outcome greet(self, bytes head, double now, Batch batch) except *
+    cdef object inflated(self, bytes payload, bint is_text)
     cdef Outcome consume(self, unsigned char* data, size_t size, double now, Batch batch) except *

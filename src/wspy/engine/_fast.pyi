@@ -1,10 +1,13 @@
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
+from ..extensions.deflate_message import DeflateMessage
 from ..protocol.frame import Payload
 from ..protocol.limits import Limits
 from ..protocol.message import Message
 from ._gate import Gate
 from .link import Link
+
+stamp: str
 
 class Channel:
     @property
@@ -14,6 +17,8 @@ class Channel:
     def is_accelerated(self) -> bool: ...
     @property
     def gathered(self) -> int: ...
+    @property
+    def is_gathering(self) -> bool: ...
     heard_at: float
     descriptor: int
     is_new: bool
@@ -22,7 +27,13 @@ class Channel:
         self, limits: Limits, masks: bool, target: object, descriptor: int, reports: bool
     ) -> None: ...
     def core_link(self) -> Link: ...
-    def rest(self, sends_plain: bool) -> None: ...
+    def shed(self) -> None: ...
+    def rest(
+        self,
+        sends_plain: bool,
+        codec: DeflateMessage.Instance | None,
+        alike: tuple[Hashable, ...] | None,
+    ) -> None: ...
     def send(
         self,
         message: Message | Payload,

@@ -5,13 +5,17 @@ What is here accepts and never judges: any other byte goes unread to the core
 (``Link.receive``), which decides what it means.
 """
 
+include "_stamp.pxi"
+
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
-from ._frames cimport monotonic, new_message, xor
+from ._frames cimport monotonic, new_message, took, xor
 from ._gate cimport GATHERED, Batch, Gate
+
+from ..protocol.utf8 import decode_utf8
 
 
 cdef extern from "Python.h":
@@ -48,25 +52,41 @@ cdef class Channel:
         self.mask_bit = 0 if masks else 0x80
         self.most = limits.max_message
 
-    def rest(self, bint sends_plain):
-        """The session is idle: whole frames may be taken without it."""
+    def rest(self, bint sends_plain, codec, alike):
+        """The session is idle: whole frames may be taken without it.
+
+        :param sends_plain: whether a message is sent just as it is, as one frame.
+        :param codec: the extension, if one alone compresses whole messages; or None.
+        :param alike: as in ``FrameStream``.
+        """
         gate = self.ready()
-        gate.is_touched = False
         gate.sends_plain = sends_plain
+        gate.codec = codec
+        gate.alike = alike
+        gate.is_touched = False
         self.is_fast = True
 
     cdef Gate ready(self):
         """Return the lock, which is made when it is needed."""
-        cdef Gate gate = self._gate
-        if gate is None:
-            gate = Gate()
-            gate.descriptor = self.descriptor
-            gate.reports = self.reports
-            gate.most = self.most_gathered
-            # without a core, the session is as it began
-            gate.sends_plain = self.link is None
+        cdef Gate gate
+        if self._gate is not None:
+            return self._gate
+        gate = Gate()
+        gate.descriptor = self.descriptor
+        gate.reports = self.reports
+        gate.most = self.most_gathered
+        if self.link is None:
+            # the session is as it began
+            gate.sends_plain = True
+            gate.alike = ()
+        # making it may have run other code
+        if self._gate is None:
             self._gate = gate
-        return gate
+        return self._gate
+
+    cdef bint is_touched(self) noexcept:
+        """Whether the fast path has ended, if there was one."""
+        return self._gate is not None and self._gate.is_touched
 
     cdef Outcome greet(self, bytes head, double now, Batch batch) except *:
         return UNREAD
@@ -82,21 +102,46 @@ cdef class Channel:
         return self._gate.gathered if self._gate is not None else 0
 
     @property
+    def is_gathering(self):
+        """Whether a handler of this connection runs on the fast path, in this thread."""
+        return self._gate is not None and self._gate.is_gathering
+
+    @property
     def is_accelerated(self):
         """Whether the next read takes the fast path."""
-        return self.is_fast and not (self._gate is not None and self._gate.is_touched)
+        return self.is_fast and not self.is_touched()
 
     def core_link(self):
         """Return the link; a driver that does without one makes it here."""
         return self.link
 
+    def shed(self):
+        """Give up what is not needed while the connection is idle."""
+
     def send(self, message, fragment_size=None, mask=None, *, bint compress=True):
         """See ``AsyncConnection.send``."""
         cdef Gate gate = self._gate
         if gate is not None and gate.batch is not None and fragment_size is None:
-            if gate.gather(message):
+            if gate.gather(message, compress):
                 return True
         return self.queue(message, fragment_size, mask, compress=compress)
+
+    cdef object inflated(self, bytes payload, bint is_text):
+        """Return what a compressed message holds; None if it is wrong, which the core knows then.
+
+        The gate is held. The extension has seen the message in any case.
+        """
+        cdef Gate gate = self.ready()
+        try:
+            payload = gate.codec.undo_whole(payload, self.most)
+            return decode_utf8(payload) if is_text else payload
+        except Exception as error:
+            failure = error
+        finally:
+            gate.release()
+        with gate:
+            self.core_link().session.refuse(failure)
+        return None
 
     cdef Outcome consume(
         self, unsigned char* data, size_t size, double now, Batch batch
@@ -108,7 +153,7 @@ cdef class Channel:
         cdef unsigned char first, second
         cdef int taken = 0, index
         cdef double until
-        cdef bint is_text
+        cdef bint is_text, is_coded = False
         cdef PyObject* arguments[3]
         cdef object message, payload, handler
         if self.link is None:
@@ -120,10 +165,13 @@ cdef class Channel:
         gate.begin(batch, self, now)
         try:
             while size - at >= 2 and taken < BURST and not gate.is_touched:
-                if taken and not taken & 3 and monotonic() >= until:
+                if taken and (is_coded or not taken & 3) and monotonic() >= until:
                     break
                 first = data[at]
                 second = data[at + 1]
+                is_coded = (first & 0x40) != 0 and gate.codec is not None
+                if is_coded:
+                    first &= ~0x40
                 is_text = first == 0x81
                 if not (is_text or first == 0x82) or (second & 0x80) != self.mask_bit:
                     break
@@ -150,10 +198,20 @@ cdef class Channel:
                 # compared so that no sum can overflow: a length is anything
                 if length > self.most or size - at < start or size - at - start < length:
                     break
+                if is_coded and not gate.hold():
+                    break
                 if self.mask_bit:
                     memcpy(&key, data + at + start - 4, 4)
                     xor(data + at + start, length, key)
-                if is_text:
+                if is_coded:
+                    payload = PyBytes_FromStringAndSize(<char*> data + at + start, length)
+                    # the extension sees it once, whatever comes of it
+                    at += start + length
+                    payload = self.inflated(payload, is_text)
+                    if payload is None:
+                        break
+                    start = length = 0
+                elif is_text:
                     try:
                         payload = PyUnicode_DecodeUTF8(<char*> data + at + start, length, NULL)
                     except UnicodeDecodeError:
@@ -180,6 +238,7 @@ cdef class Channel:
             if not gate.is_touched and at == size:
                 gate.flush(NULL, 0, None)
         finally:
+            took(taken)
             # also if KeyboardInterrupt came: nothing is lost
             try:
                 if at < size:
@@ -188,7 +247,7 @@ cdef class Channel:
                         self.core_link().receive(rest, now)
             finally:
                 gate.end()
-        if gate.is_touched or gate.written or not self.is_fast:
+        if gate.is_touched or gate.written is not None or not self.is_fast:
             self.is_fast = False
             return HANDED_OVER
         return DONE

@@ -1,6 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """What is known of a loop's client: a few words of memory while nothing asks for the core."""
 
+include "_stamp.pxi"
+
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 
@@ -70,14 +72,19 @@ cdef class Slim(Channel):
         self.link = None
         self.received = None
 
+    def retire(self):
+        """Be over, without a core; the lock is held."""
+        self._ended = True
+        self.is_fast = False
+
     def shed(self):
         """Give up what nobody holds any more; call it without the lock."""
         cdef PyObject* gate = <PyObject*> self._gate
         cdef PyObject* origin = <PyObject*> self.origin
         if self.core is not None:
             return
-        # nobody else can come by it: who waits for the lock has a reference
-        if self._gate is not None and Py_REFCNT(gate) == 1 and not self._gate.written:
+        # who waits for it has a reference; who claimed it has none
+        if self._gate is not None and Py_REFCNT(gate) == 1 and self._gate.is_free():
             self._gate = None
         if type(self.origin) is Remembered and Py_REFCNT(origin) == 1:
             known = (<object> origin).__dict__
@@ -130,7 +137,7 @@ cdef class Slim(Channel):
                 gate.flush(NULL, 0, None)
         finally:
             gate.end()
-        if gate.is_touched or gate.written or not self.is_fast:
+        if gate.is_touched or gate.written is not None or not self.is_fast:
             self.is_fast = False
             return HANDED_OVER
         gate = None
