@@ -102,6 +102,7 @@ cdef class Run:
         cdef Channel channel
         cdef Shot* shot
         cdef list channels = self.channels
+        message = self.prepared.original
         error = None
         woken = []
         self.count = 0
@@ -116,9 +117,7 @@ cdef class Run:
             channel = channels[index]
             shot = &self.shots[index]
             try:
-                if channel.gate.finish(
-                    <bytes> shot.packed, shot.sent, self.prepared.original, channel._now
-                ):
+                if channel.gate.finish(<bytes> shot.packed, shot.sent, message, channel):
                     woken.append(channel)
             except BaseException as raised:
                 # Ctrl-C: what this one was sent is not whole, and all others still wait

@@ -26,7 +26,7 @@ cdef class Gate:
     cdef readonly list written
 
     cdef bint claim(self) noexcept
-    cdef bint finish(self, bytes packed, ssize_t sent, object message, object now) except -1
+    cdef bint finish(self, bytes packed, ssize_t sent, object message, object client) except -1
     cdef bint hold(self) noexcept
     cdef void release(self) noexcept
     cdef int gather(self, object message, bint compress) except -1

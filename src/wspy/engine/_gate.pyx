@@ -117,11 +117,12 @@ cdef class Gate:
         self.is_touched = True
         return True
 
-    cdef bint finish(self, bytes packed, ssize_t sent, object message, object now) except -1:
+    cdef bint finish(self, bytes packed, ssize_t sent, object message, object client) except -1:
         """Give back what was claimed; return whether the loop has to see to this connection.
 
         :param packed: the frame.
         :param sent: bytes of it that the socket took, or -1.
+        :param client: whose gate it is.
         """
         try:
             if sent == PyBytes_GET_SIZE(packed):
@@ -133,7 +134,7 @@ cdef class Gate:
             # errors other than a full socket are found again by the core's own write
             self.link.outbox.push(packed, mark=message)
             if sent > 0:
-                self.written += self.link.wrote(sent, now())
+                self.written += self.link.wrote(sent, client._now())
             return True
         finally:
             self.release()
