@@ -9,7 +9,9 @@ import os
 from setuptools import Extension, setup
 
 CHOICES = ("auto", "require", "off")
-MODULES = tuple(f"wspy.engine.{name}" for name in ("_frames", "_gate", "_fast", "_epoll", "_broadcast"))
+MODULES = tuple(
+    f"wspy.engine.{name}" for name in ("_frames", "_gate", "_fast", "_epoll", "_broadcast")
+)
 
 
 def extensions(wanted: str) -> list[Extension]:
