@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 import trustme
 
+import wspy
 from tests.libraries import CHOICES, libraries_of
 from wspy.extensions import backend
 
@@ -33,6 +34,10 @@ def libraries(request: pytest.FixtureRequest) -> Iterator[backend.Libraries]:
     backend.use(found)
     yield found
     backend.use(None)
+
+
+def pytest_report_header() -> str:
+    return f"engine: {wspy.engine.name}"
 
 
 @dataclass(frozen=True)

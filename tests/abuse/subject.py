@@ -18,6 +18,7 @@ from typing import Any
 
 import wspy
 from tests.rfc.servers import Listener
+from wspy import engine
 from wspy.drivers import connection
 from wspy.drivers.keeper import keeper
 
@@ -231,7 +232,8 @@ def _obey(client: Client | None) -> None:
         elif what["do"] == "close":
             Habits.awake.set()
         else:
-            say(answer=time.process_time(), threads=threading.active_count())
+            taken = engine.accepted()
+            say(answer=time.process_time(), threads=threading.active_count(), taken=taken)
 
 
 if __name__ == "__main__":

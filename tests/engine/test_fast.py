@@ -18,7 +18,7 @@ from wspy.drivers import epoll, poller, served
 from wspy.protocol.frame import Frame
 
 pytestmark = pytest.mark.skipif(
-    "fast" not in engine.ENGINES, reason="the compiled engine is not built (WSPY_ACCEL=require)"
+    "fast" not in engine.ENGINES, reason="the compiled engine is not in use"
 )
 
 if "fast" in engine.ENGINES:

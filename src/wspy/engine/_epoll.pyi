@@ -1,5 +1,7 @@
 from collections.abc import Sized
 
+stamp: str
+
 class Loop:
     busy: float
     def __init__(self, dirty: Sized, patience: float) -> None: ...

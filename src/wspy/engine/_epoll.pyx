@@ -1,6 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """epoll for a loop that serves fast channels by itself and tells of all else."""
 
+include "_stamp.pxi"
+
 import select
 
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno

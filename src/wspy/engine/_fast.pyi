@@ -6,6 +6,8 @@ from ..protocol.message import Message
 from ._gate import Gate
 from .link import Link
 
+stamp: str
+
 class Channel:
     gate: Gate
     queue: Callable[..., bool]

@@ -5,12 +5,14 @@ What is here accepts and never judges: any other byte goes unread to the core
 (``Link.receive``), which decides what it means.
 """
 
+include "_stamp.pxi"
+
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
-from ._frames cimport monotonic, new_message, xor
+from ._frames cimport monotonic, new_message, took, xor
 from ._gate cimport GATHERED, Batch, Gate
 
 from ..protocol.utf8 import decode_utf8
@@ -198,6 +200,7 @@ cdef class Channel:
             if not gate.is_touched and at == size:
                 gate.flush(NULL, 0, None)
         finally:
+            took(taken)
             # also if KeyboardInterrupt came: nothing is lost
             if batch.count or at < size:
                 with gate:

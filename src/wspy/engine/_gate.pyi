@@ -1,6 +1,8 @@
 from types import TracebackType
 from typing import Any
 
+stamp: str
+
 class Gate:
     @property
     def is_gathering(self) -> bool: ...

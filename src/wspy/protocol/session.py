@@ -127,6 +127,7 @@ class Session:
         return (
             self.state is State.OPEN
             and not (self._eof or self._pending or self.is_receiving or self._whole_hooks)
+            and not self.frames.ahead
             and self.frames.is_plain(0)
         )
 

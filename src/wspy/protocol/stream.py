@@ -67,7 +67,7 @@ class FrameStream:
         self.limits = limits
         self.extensions = tuple(extensions)
         self.outbox = Outbox() if outbox is None else outbox
-        self._new_key = new_key or new_masking_key
+        self.new_key = new_key or new_masking_key
         self._frame_hooks = [hook for hook in extensions if not hook.before_fragmentation]
         self.message_hooks = [hook for hook in extensions if hook.before_fragmentation]
         self._undo = self._frame_hooks[::-1] + _streaming_tail(self.message_hooks)
@@ -213,7 +213,7 @@ class FrameStream:
         if not masks:
             return frame.pack_parts(b"")
         # RFC 6455 §5.3: a fresh key for each frame, also for one that came with another's key
-        return frame.pack_parts((frame.mask and frame.masking_key) or self._new_key())
+        return frame.pack_parts((frame.mask and frame.masking_key) or self.new_key())
 
     def close(self) -> None:
         """Free what has arrived and what the extensions hold, when the connection is over."""
