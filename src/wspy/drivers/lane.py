@@ -52,7 +52,7 @@ class Laned(BaseConnection):
         if pump.reader is None and self._lane is not None:
             pump.reader = new_reader()
             self._lane.attach(link, self._engine.sock, pump.waiters, pump.reader)
-        sends = session.sends_plain and self._fragmenting is None
+        sends = session.may_send and not session.frames.extensions and self._fragmenting is None
         # an answer to a ping, and the rest of a message, are for the core to wait for
         receives = session.is_idle and watch.arriving is None and watch.gone_at() is None
         receives = receives and not (self._queue or self._drops or pump.waiters)
