@@ -55,9 +55,9 @@ class Connection(Laned):
         self._setup(sock.pump)
         keeper.add(self)
 
-    def _setup(self, pump: Pump) -> None:
+    def _setup(self, pump: Pump, address: Any = None) -> None:
         self._pump = pump
-        super().__init__(pump.engine, pump.lock)
+        super().__init__(pump.engine, pump.lock, address)
         with pump.lock:
             if pump.engine.link.accepted is not None:
                 pump.engine.link.start_session()

@@ -35,9 +35,10 @@ class Laned(BaseConnection):
 
     def _find_lane(self) -> Lane | None:
         """Return the lane, if the connection may ever use it."""
-        lock, link = self._pump.lock, self._engine.link
-        is_plain = type(self._engine) is ReferenceEngine and type(self._engine.sock) is socket.socket
-        if not is_plain or link.tls is not None or not hasattr(lock, "attach"):
+        lock: Any = self._pump.lock
+        engine = self._engine
+        is_plain = type(engine) is ReferenceEngine and type(engine.sock) is socket.socket
+        if not is_plain or engine.link.tls is not None or not hasattr(lock, "attach"):
             return None
         return lock  # type: ignore[no-any-return]
 
@@ -52,7 +53,8 @@ class Laned(BaseConnection):
         if pump.reader is None and self._lane is not None:
             pump.reader = new_reader()
             self._lane.attach(link, self._engine.sock, pump.waiters, pump.reader)
-        sends = session.may_send and not session.frames.extensions and self._fragmenting is None
+        is_plain = session.may_send and not session.frames.extensions
+        sends = is_plain and self._fragmenting is None
         # an answer to a ping, and the rest of a message, are for the core to wait for
         receives = session.is_idle and watch.arriving is None and watch.gone_at() is None
         receives = receives and not (self._queue or self._drops or pump.waiters)
