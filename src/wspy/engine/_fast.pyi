@@ -1,8 +1,9 @@
 from collections.abc import Callable
+from typing import Any
 
 from ..protocol.frame import Payload
 from ..protocol.message import Message
-from ._gate import Gate
+from ._gate import Batch, Gate
 from .link import Link
 
 stamp: str
@@ -15,6 +16,7 @@ class Channel:
     @property
     def is_accelerated(self) -> bool: ...
     def attach(self, link: Link, target: object, descriptor: int, reports: bool) -> None: ...
+    def feed(self, data: Any, now: float, batch: Batch) -> bool: ...
     def rest(self, sends_plain: bool) -> None: ...
     def send(
         self,

@@ -31,18 +31,18 @@ class Part(NamedTuple):
     differences: list[str]
 
 
-def compare(played: Case, stages: dict[str, Stage]) -> tuple[int, int, str]:
-    """Play a case on both engines; return messages, those taken, and what differs."""
-    (one, none), (other, taken) = (stages[name].play(played) for name in ENGINES)
+def compare(played: Case, reference: Stage, other: Stage) -> tuple[int, int, str]:
+    """Play a case on both stages; return messages, those taken, and what differs."""
+    (one, none), (two, taken) = reference.play(played), other.play(played)
     messages = sum(event[0] in _MESSAGES for told in one.told.values() for event in told)
-    different = "the reference used the compiled engine" if none else differ(one, other)
+    different = "  the reference used the compiled engine" if none else differ(one, two)
     if different:
-        different = f"{repr(played)[:1000]}\n{different}"
+        different = f"{repr(played)[:1000]}\n  on {other.engine}:\n{different}"
     return messages, taken, different
 
 
 def differ(one: Story, other: Story) -> str:
-    """Return the first difference between two stories, or nothing."""
+    """Return the first difference between the reference's story and another one, or nothing."""
     for name, value in vars(one).items():
         its = vars(other)[name]
         if name == "out":
@@ -50,7 +50,7 @@ def differ(one: Story, other: Story) -> str:
         if name in ("sizes", "written") and one.gone:
             continue
         if value != its:
-            return f"  {name}, reference and fast:\n" + _show(value, its)
+            return f"  {name}\n" + _show(value, its)
     return ""
 
 
@@ -79,16 +79,17 @@ def _show(one: Any, other: Any) -> str:
 
 
 def play(first: int, count: int) -> Part:
-    """Play the cases of some seeds."""
+    """Play the cases of some seeds; the compiled engine reads, or is fed, in turns."""
     stages = {name: Stage(name) for name in ENGINES}
     counts: Counter[str] = Counter()
     differences = []
     try:
         for seed in range(first, first + count):
-            messages, taken, difference = compare(case(seed), stages)
+            other = stages["fed" if seed % 2 else "fast"]
+            messages, taken, different = compare(case(seed), stages["reference"], other)
             counts.update(messages=messages, taken=taken)
-            if difference:
-                differences.append(difference)
+            if different:
+                differences.append(different)
     finally:
         for stage in stages.values():
             stage.close()
