@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fuzz.campaign import play_all, table
 from fuzz.seeds import TARGETS
+from wspy import engine
 
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "fuzz"
 
@@ -32,6 +33,7 @@ def main() -> int:
     if importlib.util.find_spec("atheris") is None:
         print("atheris is missing: pip install -e '.[fuzz]'", file=sys.stderr)
         return 2
+    print(f"engine: {engine.name}")
     tallies = []
     for tally in play_all(targets, arguments.runs, arguments.seed, REPORTS, arguments.jobs):
         tallies.append(tally)

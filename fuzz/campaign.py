@@ -17,7 +17,7 @@ DICTIONARIES = Path(__file__).parent / "dictionaries"
 
 # The longest inputs: long enough for everything but default limits, which the rule suite tests.
 # Two bytes can be a frame, and each frame has its price.
-MAX_LENGTHS = {"frame_stream": 192, "deflate": 192}
+MAX_LENGTHS = {"frame_stream": 192, "engine_stream": 192, "deflate": 192}
 MAX_LENGTH = 1024
 
 # how long an input may take, in seconds, when it is asked how costs grow

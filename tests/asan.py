@@ -26,6 +26,8 @@ TESTS = (
     *("tests/engine", "tests/drivers", "tests/rfc/test_servers.py", "tests/rfc/test_client.py"),
     # these look at another build
     "--ignore=tests/engine/test_choice.py",
+    # it reads where it must not
+    "--deselect=tests/engine/test_fence.py::test_the_fence_is_one",
 )
 # reads behind a block: to see that reports are made, and found
 CANARY = "import ctypes; p = ctypes.CDLL(None).malloc; p.restype = ctypes.c_void_p; "

@@ -11,8 +11,9 @@ from wspy import engine
 pytestmark = pytest.mark.skipif(not engine.is_fast, reason="the compiled engine is not in use")
 
 if engine.is_fast:
-    from tests.engine.differential.__main__ import compare, differ, play
+    from tests.engine.differential.__main__ import play
     from tests.engine.differential.acting import ACTS
+    from tests.engine.differential.compare import compare, differ
     from tests.engine.differential.stage import Stage
     from tests.engine.differential.streams import ACTIONS, Case, case
 

@@ -18,7 +18,7 @@ from wspy.protocol.masking import xor_in_python
 pytestmark = pytest.mark.skipif(not engine.is_fast, reason="the compiled engine is not in use")
 
 if engine.is_fast:
-    from tests.engine.differential.__main__ import differ
+    from tests.engine.differential.compare import differ
     from tests.engine.differential.stage import Stage
     from tests.engine.differential.streams import Case
     from tests.engine.fence import Fence

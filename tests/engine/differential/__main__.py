@@ -8,15 +8,15 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import wspy
+from wspy import engine
 
-from .stage import ENGINES, Stage, Story
-from .streams import Case, case
+from .compare import compare
+from .stage import ENGINES, Stage
+from .streams import case
 
 _BLOCK = 2000
-_MESSAGES = (wspy.TextMessage, wspy.BinaryMessage)
 
 
 class Part(NamedTuple):
@@ -29,53 +29,6 @@ class Part(NamedTuple):
     messages: int
     taken: int
     differences: list[str]
-
-
-def compare(played: Case, reference: Stage, other: Stage) -> tuple[int, int, str]:
-    """Play a case on both stages; return messages, those taken, and what differs."""
-    (one, none), (two, taken) = reference.play(played), other.play(played)
-    messages = sum(event[0] in _MESSAGES for told in one.told.values() for event in told)
-    different = "  the reference used the compiled engine" if none else differ(one, two)
-    if different:
-        different = f"{repr(played)[:1000]}\n  on {other.engine}:\n{different}"
-    return messages, taken, different
-
-
-def differ(one: Story, other: Story) -> str:
-    """Return the first difference between the reference's story and another one, or nothing."""
-    for name, value in vars(one).items():
-        its = vars(other)[name]
-        if name == "out":
-            value, its = _written(one, value, its)
-        if name in ("sizes", "written") and one.gone:
-            continue
-        if value != its:
-            return f"  {name}\n" + _show(value, its)
-    return ""
-
-
-def _written(story: Story, one: dict[str, bytes], other: dict[str, bytes]) -> tuple[Any, Any]:
-    """Return what has to be equal of what was written."""
-    return tuple(
-        {
-            name: data[: min(len(one[name]), len(other[name]))] if name in story.gone else data
-            for name, data in out.items()
-        }
-        for out in (one, other)
-    )
-
-
-def _show(one: Any, other: Any) -> str:
-    if isinstance(one, dict) and one.keys() == other.keys():
-        name = next(name for name in one if one[name] != other[name])
-        return f"  {name}\n" + _show(one[name], other[name])
-    if isinstance(one, list):
-        at = next(
-            (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), -1
-        )
-        if at >= 0:
-            return f"  [{at}]\n" + _show(one[at], other[at])
-    return f"    {repr(one)[:500]}\n    {repr(other)[:500]}"
 
 
 def play(first: int, count: int) -> Part:
@@ -119,6 +72,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--replay", type=int, metavar="SEED", help="play one, and show it")
     arguments = parser.parse_args()
+    if not engine.is_fast:
+        print("the compiled engine is not in use: there is nothing to compare", file=sys.stderr)
+        return 2
     if arguments.replay is not None:
         part = play(arguments.replay, 1)
         print("\n".join(part.differences) or case(arguments.replay))

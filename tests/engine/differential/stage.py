@@ -15,15 +15,19 @@ from unittest import mock
 
 import wspy
 from tests.engine.helpers import REQUEST
-from wspy.drivers import epoll, fast, poller, served
-from wspy.engine._frames import accepted
-from wspy.engine._gate import Batch
+from wspy import engine
+from wspy.drivers import epoll, poller, served
+from wspy.engine import accepted
 
 from .acting import ACTS, ENDS, OTHERS
 from .streams import OFFERS, PROFILES, Case
 
+if engine.is_fast:
+    from wspy.drivers import fast
+    from wspy.engine._gate import Batch
+
 # of the fast one, reads are its own, or it is fed with what came
-ENGINES = ("reference", "fast", "fed")
+ENGINES = ("reference", "fast", "fed") if engine.is_fast else ("reference",)
 # turns after which nobody waits any more for something to happen
 _MOST_TURNS = 200
 
@@ -109,15 +113,17 @@ class _Telling(_Server):
 
 # how long a turn is must not matter here
 _CLIENTS: dict[str, type] = {
-    "reference": type("Reference", (served.ServerClient,), {"_turn": math.inf}),
-    "fast": type("Fast", (fast.FastClient,), {"_turn": math.inf}),
-    "fed": type("Fed", (fast.FastClient,), {"_turn": math.inf}),
+    name: type(
+        name.title(),
+        (served.ServerClient if name == "reference" else fast.FastClient,),
+        {"_turn": math.inf},
+    )
+    for name in ENGINES
 }
-_POLLERS: dict[str, Callable[..., Any]] = {
-    "reference": lambda dirty: poller.new_poller(),
-    "fast": lambda dirty: fast.new_poller(dirty, math.inf),
-    "fed": lambda dirty: fast.new_poller(dirty, math.inf),
-}
+
+
+def _new_poller(engine: str, dirty: Any) -> Any:
+    return poller.new_poller() if engine == "reference" else fast.new_poller(dirty, math.inf)
 
 
 class Stage:
@@ -155,7 +161,7 @@ class Stage:
             server = kind(("127.0.0.1", 0), **options)
             server._thread = threading.current_thread()
             server._patience = lambda: 0.0  # type: ignore[method-assign]
-            loop = _POLLERS[self.engine](server._dirty)
+            loop = _new_poller(self.engine, server._dirty)
             loop.register(server._waker.fileno(), poller.READ)
             self._open[key] = server, loop
         return self._open[key]
