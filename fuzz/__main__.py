@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from fuzz.campaign import play_all, table
+from fuzz.campaign import play_all, share, table
 from fuzz.seeds import TARGETS
 from wspy import engine
 
@@ -40,7 +40,12 @@ def main() -> int:
         for finding in tally.findings:
             print(f"{finding}\n{finding.read_text('utf-8', 'replace')[-3000:]}")
     print(table(tallies))
-    return int(any(tally.findings or tally.executions < arguments.runs for tally in tallies))
+    failed = [
+        tally.target
+        for tally in tallies
+        if tally.findings or tally.executions < share(tally.target, arguments.runs)
+    ]
+    return int(bool(failed))
 
 
 if __name__ == "__main__":
