@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sized
 from contextlib import AbstractContextManager
 
@@ -45,6 +46,8 @@ class FastClient(Channel, ServerClient):
             if link.session is None or not self._was_opened or self._written or not _is_idle(link):
                 return
             if not self.is_attached:
+                if not is_plain(self.sock):
+                    return
                 self.attach(link, self.server, self.descriptor, self.server.wants_sent)
             self.rest(link.session.sends_plain)
 
@@ -59,6 +62,11 @@ class FastClient(Channel, ServerClient):
         """Take note that TCP failed while the channel read."""
         with self.gate:
             self._engine.link.lose(now)
+
+
+def is_plain(sock: object) -> bool:
+    """Whether what a socket sends and receives is what its descriptor does: not so with TLS."""
+    return type(sock) is socket.socket
 
 
 def _is_idle(link: Link) -> bool:
