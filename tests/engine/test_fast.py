@@ -81,12 +81,22 @@ def act(behaviour: str, client: Any, message: wspy.Message) -> None:
         client.abort()
     if behaviour == "fragments":
         client.send("in parts", fragment_size=3)
+    if behaviour == "uncompressed":
+        client.send(message, compress=False)
+        client.send(message)
 
 
-def play(kind: str, server_class: type[Recorder], behaviour: str, chunks: list[bytes]) -> Any:
+def play(
+    kind: str,
+    server_class: type[Recorder],
+    behaviour: str,
+    chunks: list[bytes],
+    request: bytes = REQUEST,
+    **options: Any,
+) -> Any:
     """Return what the server told, sent and accelerated; all in this thread."""
     swift = kind == "fast"
-    server = server_class(**LIMITS)
+    server = server_class(**LIMITS, **options)
     server.behaviour = behaviour
     server._thread = threading.current_thread()
     server._patience = lambda: 0.0  # type: ignore[method-assign]
@@ -101,7 +111,7 @@ def play(kind: str, server_class: type[Recorder], behaviour: str, chunks: list[b
     try:
         loop.register(server._waker.fileno(), poller.READ)
         server._start(loop, ours, "", server._clock())
-        for data in (REQUEST, *chunks, None):
+        for data in (request, *chunks, None):
             if data is None:
                 theirs.shutdown(socket.SHUT_WR)
             else:
@@ -115,6 +125,9 @@ def play(kind: str, server_class: type[Recorder], behaviour: str, chunks: list[b
     finally:
         epoll.NewClient = before  # type: ignore[misc]
         theirs.close()
+        for client in list(server._members.values()):
+            client.abort()
+            client.serve(0, 0.0)
         loop.close()
         server._close_sockets()
     return (server.told, server.sent), out.partition(b"\r\n\r\n")[2], server.accelerated
@@ -137,10 +150,10 @@ def _received(sock: socket.socket) -> bytes:
     return data
 
 
-def both(server_class: type[Recorder], behaviour: str, chunks: list[bytes]) -> int:
+def both(server_class: type[Recorder], behaviour: str, chunks: list[bytes], **options: Any) -> int:
     """Compare the engines; return how many messages the fast one took."""
-    told, sent, none = play("reference", server_class, behaviour, chunks)
-    told_fast, sent_fast, count = play("fast", server_class, behaviour, chunks)
+    told, sent, none = play("reference", server_class, behaviour, chunks, **options)
+    told_fast, sent_fast, count = play("fast", server_class, behaviour, chunks, **options)
     assert told_fast == told
     assert sent_fast == sent
     assert none == 0

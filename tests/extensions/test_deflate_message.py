@@ -28,6 +28,8 @@ from wspy.protocol.opcodes import (
 from wspy.protocol.role import Role
 from wspy.protocol.session import Session
 
+pytestmark = pytest.mark.usefixtures("libraries")
+
 NAME = "permessage-deflate"
 TEXT = "a sentence that is long enough to be compressed, and compressed, and compressed"
 

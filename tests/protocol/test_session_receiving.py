@@ -377,7 +377,7 @@ def test_idle_is_when_a_plain_frame_would_be_a_message(role: Role) -> None:
     masked = not role.masks
     whole = raw(OPCODE_TEXT, b"hello", masked=masked)
     assert session.is_idle
-    assert session.sends_plain
+    assert session.may_send
     assert session.frames.parser.missing is None
     session.receive_data(whole[:-2])
     assert not session.is_idle
@@ -388,11 +388,11 @@ def test_idle_is_when_a_plain_frame_would_be_a_message(role: Role) -> None:
     assert session.is_idle
     session.send_text("a part", final=False)
     assert session.is_idle
-    assert not session.sends_plain
+    assert not session.may_send
     session.receive_eof()
     assert not session.is_idle
     assert isinstance(session.next_event(), Failure)
-    assert not session.sends_plain
+    assert not session.may_send
 
 
 @both_roles

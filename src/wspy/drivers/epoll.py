@@ -5,27 +5,32 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from ..engine import is_fast, new_engine
 from ..errors import WebSocketError
 from ..handshake.http import Response
 from ..protocol.close import CLOSE_GOING_AWAY
-from ..protocol.message import Message
+from ..protocol.frame import Payload
+from ..protocol.message import Message, to_message
+from ..protocol.prepared import Prepared
 from .log import log_event, show_address
 from .opening import Address, server_link
 from .poller import READ, Poller
+from .routed import missed_by
 from .served import ServerClient
 from .server import BaseServer, turn_away
 from .wheel import Wheel
 
 NewClient: type[ServerClient] = ServerClient
 if is_fast:
-    from .fast import FastClient, new_poller
+    from .fast import FastClient, new_poller, open_clients, send_to_idle
 
     NewClient = FastClient
 else:
     from .poller import new_poller
+    from .served import open_clients, send_to_idle
 
 # a loop that is held up longer than this, in seconds, says so
 _LAG = 1.0
@@ -60,7 +65,24 @@ class AsyncServer(BaseServer):
     @property
     def clients(self) -> list[ServerClient]:
         """The clients that are open, as of now."""
-        return [client for client in list(self._members.values()) if client.is_open]
+        return open_clients(list(self._members.values()))
+
+    def broadcast(
+        self, message: Message | Payload, clients: Iterable[Any] | None = None
+    ) -> list[Any]:
+        """See :meth:`BaseServer.broadcast`; a message is framed once, and compressed once for all
+        clients that agreed to the same and forget each message (``server_no_context_takeover``).
+        """
+        message = to_message(message)
+        prepared = Prepared(message)
+        found = self.clients if clients is None else list(clients)
+
+        def send(client: Any) -> bool:
+            is_ours = isinstance(client, ServerClient)
+            sent: bool = client.send_prepared(prepared) if is_ours else client.send(message)
+            return sent
+
+        return missed_by(send_to_idle(found, prepared), send)
 
     def wake(self, client: ServerClient) -> None:
         """Take note that a client has something to write; any thread may call it."""

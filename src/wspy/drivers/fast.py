@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from contextlib import AbstractContextManager
 
+from ..engine._broadcast import open_clients, send_to_idle
 from ..engine._epoll import Loop
 from ..engine._fast import Channel
 from ..engine.lifecycle import Phase
 from ..engine.link import Link
+from ..extensions.deflate_message import DeflateMessage
+from ..protocol.prepared import Prepared
+from ..protocol.session import Session
+from ..protocol.stream import Hook
 from .poller import Poller
 from .served import ServerClient
+
+__all__ = ["FastClient", "new_poller", "open_clients", "send_to_idle"]
 
 _MOST_READ = 256 * 1024
 
@@ -49,7 +56,20 @@ class FastClient(Channel, ServerClient):
                 if not is_plain(self.sock):
                     return
                 self.attach(link, self.server, self.descriptor, self.server.wants_sent)
-            self.rest(link.session.sends_plain)
+            self._rest(link.session)
+
+    def _rest(self, session: Session) -> None:
+        frames = session.frames
+        if session.may_send:
+            self.rest(not frames.extensions, _codec(frames.extensions), frames.alike)
+        else:
+            self.rest(False, None, None)
+
+    def send_prepared(self, prepared: Prepared) -> bool:
+        # in a handler of its own it is gathered like any other message
+        if self.gate.is_gathering:
+            return self.send(prepared.original)
+        return super().send_prepared(prepared)
 
     def _next_size(self) -> int:
         # no more than the core needs, so that what follows is the channel's
@@ -67,6 +87,13 @@ class FastClient(Channel, ServerClient):
 def is_plain(sock: object) -> bool:
     """Whether what a socket sends and receives is what its descriptor does: not so with TLS."""
     return type(sock) is socket.socket
+
+
+def _codec(extensions: Sequence[Hook]) -> DeflateMessage.Instance | None:
+    """Return the only extension if it is permessage-deflate as we know it."""
+    codec = extensions[0] if len(extensions) == 1 else None
+    # a derived class may do more
+    return codec if type(codec) is DeflateMessage.Instance else None
 
 
 def _is_idle(link: Link) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -90,11 +90,19 @@ class AsyncConnection(BaseConnection):
         :raises BufferFull: if it is full and ``on_full`` is ``"raise"``.
         """
         message = to_message(message)
+
+        def put(session: Session) -> None:
+            session.send(message, fragment_size=fragment_size, compress=compress, mark=message)
+
+        return self._put(message, put)
+
+    def _put(self, message: Message, put: Callable[[Session], None]) -> bool:
+        """Queue a message; result and errors are those of :meth:`send`."""
         with self._lock:
             session = self._sendable(message)
             if self._is_full():
                 return self._refuse(message)
-            session.send(message, fragment_size=fragment_size, compress=compress, mark=message)
+            put(session)
             self._engine.link.pump()
         self._changed()
         return True
@@ -142,17 +150,14 @@ class AsyncConnection(BaseConnection):
             raise TypeError("the parts of a message must be all str or all bytes")
         opcode = OPCODE_TEXT if isinstance(frames[0], str) else OPCODE_BINARY
         whole = Message(opcode, b"".join(to_bytes(part) for part in frames))
-        with self._lock:
-            session = self._sendable(whole)
-            if self._is_full():
-                return self._refuse(whole)
+
+        def put(session: Session) -> None:
             for index, part in enumerate(frames, 1):
                 final = index == len(frames)
                 mark = whole if final else None
                 session.send_part(opcode, part, final=final, compress=compress, mark=mark)
-            self._engine.link.pump()
-        self._changed()
-        return True
+
+        return self._put(whole, put)
 
     def close(self, code: int | None = CLOSE_NORMAL, reason: str = "") -> None:
         """Begin to close and return; ``onclose`` follows, at most ``close_timeout`` later.

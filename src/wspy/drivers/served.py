@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..engine.interface import Engine
 from ..engine.reference import READ_SIZE
 from ..protocol.message import Message
+from ..protocol.prepared import Prepared
 from .nonblocking import AsyncConnection
 from .opening import Address
 from .poller import READ, WRITE
@@ -46,6 +47,11 @@ class ServerClient(Routed, AsyncConnection):
 
     def _new_lock(self) -> AbstractContextManager[object]:
         return threading.Lock()
+
+    def send_prepared(self, prepared: Prepared) -> bool:
+        """Queue one of many copies of a message; as :meth:`send`."""
+        message = prepared.original
+        return self._put(message, lambda session: session.send(prepared, mark=message))
 
     def onsent(self, message: Message) -> None:
         self.server.onsent(self, message)
@@ -103,3 +109,13 @@ class ServerClient(Routed, AsyncConnection):
     def is_finished(self) -> bool:
         """Whether nothing is left to do."""
         return self._ended
+
+
+def open_clients(clients: list[ServerClient]) -> list[ServerClient]:
+    """Return those that are open."""
+    return [client for client in clients if client.is_open]
+
+
+def send_to_idle(clients: list[Any], prepared: Prepared) -> list[Any]:
+    """Send to clients for which that is simple; return all others, here everybody."""
+    return clients

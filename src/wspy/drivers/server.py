@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
-from ..errors import BufferFull, InvalidState, SocketClosed
+from ..errors import InvalidState
 from ..handshake.http import Request, Response, text_response
 from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
@@ -24,6 +24,7 @@ from .failures import FailureLog
 from .log import log_event, logger, show_address
 from .opening import Address, look_up, set_nodelay
 from .options import server_context, split_options
+from .routed import missed_by
 from .sockets import unlink_stale
 from .waker import Waker
 
@@ -143,15 +144,8 @@ class BaseServer:
             client as its ``send`` does.
         """
         message = to_message(message)
-        missed = []
-        for client in self.clients if clients is None else clients:
-            try:
-                sent = client.send(message)
-            except (SocketClosed, BufferFull):
-                sent = False
-            if sent is False:
-                missed.append(client)
-        return missed
+        found = self.clients if clients is None else clients
+        return missed_by(found, lambda client: client.send(message))
 
     def run(self) -> None:
         """Serve until Ctrl-C, SIGTERM or :meth:`shutdown`; then close all clients and return.

@@ -16,4 +16,5 @@ cdef class Channel:
     cdef unsigned char mask_bit
     cdef size_t most
 
+    cdef object inflated(self, bytes payload, bint is_text)
     cdef Outcome consume(self, unsigned char* data, size_t size, double now, Batch batch) except *

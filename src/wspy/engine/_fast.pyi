@@ -1,6 +1,7 @@
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
+from ..extensions.deflate_message import DeflateMessage
 from ..protocol.frame import Payload
 from ..protocol.message import Message
 from ._gate import Batch, Gate
@@ -17,7 +18,12 @@ class Channel:
     def is_accelerated(self) -> bool: ...
     def attach(self, link: Link, target: object, descriptor: int, reports: bool) -> None: ...
     def feed(self, data: Any, now: float, batch: Batch) -> bool: ...
-    def rest(self, sends_plain: bool) -> None: ...
+    def rest(
+        self,
+        sends_plain: bool,
+        codec: DeflateMessage.Instance | None,
+        alike: tuple[Hashable, ...] | None,
+    ) -> None: ...
     def send(
         self,
         message: Message | Payload,

@@ -16,6 +16,8 @@ from libc.string cimport memcpy
 from ._frames cimport monotonic, new_message, took, xor
 from ._gate cimport GATHERED, Batch, Gate
 
+from ..protocol.utf8 import decode_utf8
+
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
@@ -56,12 +58,20 @@ cdef class Channel:
         self.received = link.watch.received
         self.mask_bit = 0 if link.role.masks else 0x80
         self.most = link.limits.max_message
-        self.rest(False)
+        self.rest(False, None, None)
 
-    def rest(self, bint sends_plain):
-        """The session is idle: whole frames may be taken without it."""
-        self.gate.is_touched = False
-        self.gate.sends_plain = sends_plain
+    def rest(self, bint sends_plain, codec, alike):
+        """The session is idle: whole frames may be taken without it.
+
+        :param sends_plain: whether a message is sent just as it is, as one frame.
+        :param codec: the extension, if one alone compresses whole messages; or None.
+        :param alike: as in ``FrameStream``.
+        """
+        gate = self.gate
+        gate.sends_plain = sends_plain
+        gate.codec = codec
+        gate.alike = alike
+        gate.is_touched = False
         self.is_fast = True
 
     @property
@@ -76,7 +86,7 @@ cdef class Channel:
 
     def send(self, message, fragment_size=None, mask=None, *, bint compress=True):
         """See ``AsyncConnection.send``."""
-        if self.gate.batch is not None and fragment_size is None and self.gate.gather(message):
+        if self.gate.batch is not None and fragment_size is None and self.gate.gather(message, compress):
             return True
         return self.queue(message, fragment_size, mask, compress=compress)
 
@@ -97,6 +107,23 @@ cdef class Channel:
         finally:
             PyBuffer_Release(&view)
 
+    cdef object inflated(self, bytes payload, bint is_text):
+        """Return what a compressed message holds; None if it is wrong, which the core knows then.
+
+        The gate is held. The extension has seen the message in any case.
+        """
+        cdef Gate gate = self.gate
+        try:
+            payload = gate.codec.undo_whole(payload, self.most)
+            return decode_utf8(payload) if is_text else payload
+        except Exception as error:
+            failure = error
+        finally:
+            gate.release()
+        with gate:
+            gate.link.session.refuse(failure)
+        return None
+
     cdef Outcome consume(
         self, unsigned char* data, size_t size, double now, Batch batch
     ) except *:
@@ -107,7 +134,7 @@ cdef class Channel:
         cdef unsigned char first, second
         cdef int taken = 0, index
         cdef double until
-        cdef bint is_text
+        cdef bint is_text, is_coded = False
         cdef PyObject* arguments[3]
         cdef object message, payload, handler
         self.received(now)
@@ -118,10 +145,13 @@ cdef class Channel:
         gate.thread = PyThread_get_thread_ident()
         try:
             while size - at >= 2 and taken < BURST and not gate.is_touched:
-                if taken and not taken & 3 and monotonic() >= until:
+                if taken and (is_coded or not taken & 3) and monotonic() >= until:
                     break
                 first = data[at]
                 second = data[at + 1]
+                is_coded = (first & 0x40) != 0 and gate.codec is not None
+                if is_coded:
+                    first &= ~0x40
                 is_text = first == 0x81
                 if not (is_text or first == 0x82) or (second & 0x80) != self.mask_bit:
                     break
@@ -148,10 +178,20 @@ cdef class Channel:
                 # compared so that no sum can overflow: a length is anything
                 if length > self.most or size - at < start or size - at - start < length:
                     break
+                if is_coded and not gate.hold():
+                    break
                 if self.mask_bit:
                     memcpy(&key, data + at + start - 4, 4)
                     xor(data + at + start, length, key)
-                if is_text:
+                if is_coded:
+                    payload = PyBytes_FromStringAndSize(<char*> data + at + start, length)
+                    # the extension sees it once, whatever comes of it
+                    at += start + length
+                    payload = self.inflated(payload, is_text)
+                    if payload is None:
+                        break
+                    start = length = 0
+                elif is_text:
                     try:
                         payload = PyUnicode_DecodeUTF8(<char*> data + at + start, length, NULL)
                     except UnicodeDecodeError:

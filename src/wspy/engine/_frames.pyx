@@ -15,6 +15,9 @@ from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 
 cdef extern from "Python.h":
     object PyType_GenericAlloc(type, Py_ssize_t)
+    object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
+    const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
+    bint PyUnicode_IS_ASCII "PyUnicode_IS_COMPACT_ASCII" (object)
 
 cdef extern from "structmember.h":
     ctypedef struct PyMemberDef:
@@ -126,6 +129,100 @@ cdef object new_message(bint is_text, object payload):
     _fill(message, AT_OPCODE, TEXT if is_text else BINARY)
     _fill(message, AT_PAYLOAD, payload)
     return message
+
+
+cdef object message_payload(
+    object message, unsigned char* first, const unsigned char** data, size_t* length
+):
+    """Return the payload of what is sent just as it is, ``str`` or bytes; else None.
+
+    :param first: the first byte of its frame.
+    :param data: the payload as it travels, as long as the result lives.
+    """
+    cdef Py_ssize_t size = 0
+    cdef object payload = message
+    kind = type(message)
+    if kind is BINARY_TYPE or kind is TEXT_TYPE:
+        payload = slot(message, AT_PAYLOAD)
+        if slot(message, AT_OPCODE) is not (TEXT if kind is TEXT_TYPE else BINARY):
+            return None
+        # both may have been given another one
+        if type(payload) is not (str if kind is TEXT_TYPE else bytes):
+            return None
+    if type(payload) is bytes:
+        first[0] = 0x82
+        data[0] = <const unsigned char*> PyBytes_AS_STRING(payload)
+        length[0] = PyBytes_GET_SIZE(payload)
+        return payload
+    if type(payload) is not str:
+        return None
+    first[0] = 0x81
+    if PyUnicode_IS_ASCII(payload):
+        data[0] = <const unsigned char*> PyUnicode_AsUTF8AndSize(payload, &size)
+        length[0] = size
+        return payload
+    try:
+        payload = payload.encode()
+    except UnicodeEncodeError:
+        return None
+    data[0] = <const unsigned char*> PyBytes_AS_STRING(payload)
+    length[0] = PyBytes_GET_SIZE(payload)
+    return payload
+
+
+cdef object frame_payload(
+    unsigned char* data, size_t size, bint masked, size_t most, size_t* used, bint* is_text
+):
+    """Return the payload of the whole, final data frame that ``data`` begins with; else None.
+
+    :param masked: whether it has to be; then it is unmasked in place.
+    :param most: bytes that a payload may have.
+    :param used: the frame's size.
+    """
+    cdef size_t length, start = 2
+    cdef uint32_t key = 0
+    cdef int index
+    cdef object payload
+    if size < 2 or (data[0] != 0x81 and data[0] != 0x82) or (data[1] >= 0x80) != masked:
+        return None
+    length = data[1] & 0x7F
+    if length == 126:
+        start = 4
+        if size < start:
+            return None
+        length = (<size_t> data[2] << 8) | data[3]
+        if length < 126:
+            return None
+    elif length == 127:
+        start = 10
+        if size < start:
+            return None
+        length = 0
+        for index in range(8):
+            length = (length << 8) | data[2 + index]
+        if length < 0x10000:
+            return None
+    if masked:
+        start += 4
+    # compared so that no sum can overflow: a length is anything
+    if length > most or size < start or size - start < length:
+        return None
+    if masked:
+        memcpy(&key, data + start - 4, 4)
+        xor(data + start, length, key)
+    is_text[0] = data[0] == 0x81
+    if is_text[0]:
+        try:
+            payload = PyUnicode_DecodeUTF8(<char*> data + start, length, NULL)
+        except UnicodeDecodeError:
+            # the core judges it, and gets it as it came
+            if masked:
+                xor(data + start, length, key)
+            return None
+    else:
+        payload = PyBytes_FromStringAndSize(<char*> data + start, length)
+    used[0] = start + length
+    return payload
 
 
 def _check_layout():

@@ -18,11 +18,21 @@ cdef class Gate:
     cdef bint is_touched
     cdef bint sends_plain
     cdef bint reports
+    # the extension that takes whole messages, and what decides alone how they are sent
+    cdef object codec
+    cdef object alike
     cdef size_t most
     cdef double now
     cdef readonly list written
 
-    cdef int gather(self, object message) except -1
+    cdef bint claim(self) noexcept
+    cdef bint finish(self, bytes packed, ssize_t sent, object message, object now) except -1
+    cdef bint hold(self) noexcept
+    cdef void release(self) noexcept
+    cdef int gather(self, object message, bint compress) except -1
+    cdef void _append(
+        self, unsigned char first, object message, const char* data, Py_ssize_t length
+    ) noexcept
     cdef int flush(self, const unsigned char* payload, size_t size, object owner) except -1
     cdef int _keep(self, object owner, size_t sent) except -1
     cdef int _drop(self) except -1

@@ -95,6 +95,63 @@ cdef class Gate:
     def __exit__(self, *error):
         PyThread_release_lock(self.lock)
 
+    cdef bint hold(self) noexcept:
+        """Take the lock without a trace for a step of the fast path; False if that has ended.
+
+        Whoever waits for the lock meanwhile finds what the step added.
+        """
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            with nogil:
+                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        if self.is_touched:
+            self.release()
+            return False
+        return True
+
+    cdef bint claim(self) noexcept:
+        """Take the lock if nothing happens here at the moment; :meth:`finish` must follow."""
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            return False
+        if self.is_touched or self.batch is not None:
+            self.release()
+            return False
+        # so that the loop, if it is another thread, writes nothing meanwhile
+        self.is_touched = True
+        return True
+
+    cdef bint finish(self, bytes packed, ssize_t sent, object message, object now) except -1:
+        """Give back what was claimed; return whether the loop has to see to this connection.
+
+        :param packed: the frame.
+        :param sent: bytes of it that the socket took, or -1.
+        """
+        try:
+            if sent == PyBytes_GET_SIZE(packed):
+                if self.reports:
+                    self.written.append(message)
+                # nobody noticed anything
+                self.is_touched = False
+                return self.reports
+            # errors other than a full socket are found again by the core's own write
+            self.link.outbox.push(packed, mark=message)
+            if sent > 0:
+                self.written += self.link.wrote(sent, now())
+            return True
+        finally:
+            self.release()
+
+    cdef void release(self) noexcept:
+        PyThread_release_lock(self.lock)
+
+    @property
+    def is_gathering(self):
+        """Whether a handler of this connection runs on the fast path, in this thread."""
+        return (
+            self.batch is not None
+            and not self.is_touched
+            and self.thread == PyThread_get_thread_ident()
+        )
+
     @property
     def gathered(self):
         """Bytes of what was sent that are not in the outbox yet."""
@@ -106,14 +163,16 @@ cdef class Gate:
         self.written = []
         return written
 
-    cdef int gather(self, object message) except -1:
+    cdef int gather(self, object message, bint compress) except -1:
         """Add a message; 0 if the core has to take it."""
         cdef Batch batch = self.batch
-        cdef object payload
+        cdef object payload, coded
         cdef const char* data
         cdef Py_ssize_t length
         cdef unsigned char first
-        if self.is_touched or not self.sends_plain or self.thread != PyThread_get_thread_ident():
+        if self.is_touched or self.thread != PyThread_get_thread_ident():
+            return 0
+        if not self.sends_plain and self.codec is None:
             return 0
         kind = type(message)
         if kind is BINARY_TYPE or kind is TEXT_TYPE:
@@ -146,18 +205,39 @@ cdef class Gate:
         if batch.size >= self.most or batch.count == MOST_ITEMS:
             if not self.flush(NULL, 0, None):
                 return 0
+        if self.codec is None or not compress:
+            self._append(first, message, data, length)
+        else:
+            # what is compressed first is sent first: no other thread may come between
+            if not self.hold():
+                return 0
+            try:
+                coded = self.codec.apply_whole(PyBytes_FromStringAndSize(data, length))
+                if coded is not None:
+                    first |= 0x40
+                    payload = <bytes?> coded
+                    data = PyBytes_AS_STRING(payload)
+                    length = PyBytes_GET_SIZE(payload)
+                self._append(first, message, data, length)
+            finally:
+                self.release()
+        if length >= COPIED:
+            self.flush(<const unsigned char*> data, length, payload)
+        return 1
+
+    cdef void _append(
+        self, unsigned char first, object message, const char* data, Py_ssize_t length
+    ) noexcept:
+        """Add a frame; one that is too large to be copied without its payload."""
+        cdef Batch batch = self.batch
         batch.size += put_header(batch.data + batch.size, first, length)
         # the list holds the reference until the message is written or in the outbox
         (<list> batch.items)[batch.count] = message
-        batch.count += 1
         if length < COPIED:
             memcpy(batch.data + batch.size, data, length)
             batch.size += length
-            batch.ends[batch.count - 1] = batch.size
-        else:
-            batch.ends[batch.count - 1] = batch.size
-            self.flush(<const unsigned char*> data, length, payload)
-        return 1
+        batch.ends[batch.count] = batch.size
+        batch.count += 1
 
     cdef int flush(self, const unsigned char* payload, size_t size, object owner) except -1:
         """Write what was gathered, and a payload that stays where it is; 0 if some is left."""

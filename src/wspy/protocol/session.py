@@ -127,15 +127,14 @@ class Session:
         return (
             self.state is State.OPEN
             and not (self._eof or self._pending or self.is_receiving or self._whole_hooks)
+            and not self.frames.ahead
             and self.frames.is_plain(0)
         )
 
     @property
-    def sends_plain(self) -> bool:
-        """Whether a message is sent just as it is, as one frame."""
-        return not (
-            self.state is not State.OPEN or self._outgoing.in_message or self.frames.extensions
-        )
+    def may_send(self) -> bool:
+        """Whether a whole message may be sent now: :meth:`send` would not refuse it."""
+        return self.state is State.OPEN and not self._outgoing.in_message
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; ask for :meth:`events` next."""
@@ -159,12 +158,20 @@ class Session:
         """
         try:
             return self._next_event()
-        except ProtocolError as error:
-            self.fail(detached(error))
         except Exception as error:
+            self.refuse(error)
+        return self._pending.popleft()
+
+    def refuse(self, error: Exception) -> None:
+        """Fail because of an error that receiving raised; the next event is a :class:`Failure`.
+
+        For engines that let extensions undo their work themselves.
+        """
+        if isinstance(error, ProtocolError):
+            self.fail(detached(error))
+        else:
             # an extension of the user's own failed
             self.fail(error, code=CLOSE_UNABLE, cause="error")
-        return self._pending.popleft()
 
     def _next_event(self) -> Event | None:
         if self._pending:
