@@ -88,7 +88,8 @@ class _Server(wspy.AsyncServer):
             raise
         self.note(client, action, result)
         if action in ENDS:
-            self.story.gone.add(name)
+            ended = self.clients_ever[-1] if action in OTHERS else client
+            self.story.gone.add(self.names[id(ended)])
 
     def onping(self, client: Any, payload: bytes) -> None:
         self.note(client, "ping", payload)
