@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import socket
 import threading
 from typing import Any
@@ -25,13 +26,23 @@ if "fast" in engine.ENGINES:
     from wspy.drivers import fast
 
 LIMITS: dict[str, Any] = {"max_message": 70_000, "max_fragments": 8, "ping_interval": None}
-BEHAVIOURS = ("echo", "text", "twice", "silent", "close", "ping", "raise", "abort", "fragments")
+BEHAVIOURS = (
+    *("echo", "text", "twice", "silent", "close", "ping", "raise", "abort", "fragments", "ask"),
+)
+# what onopen does
+WELCOMES = ("", "", "twice", "close", "ping", "raise", "abort", "fragments", "ask")
+# how the request comes, and what comes with it
+HEADS = (
+    *([REQUEST], [REQUEST[:20], REQUEST[20:]], [REQUEST + Frame(1, "early", mask=True).pack()]),
+    *([REQUEST.replace(b"13", b"8")], [b"\r\n" + REQUEST], [REQUEST[:-3]]),
+)
 
 
 class Recorder(wspy.AsyncServer):
     """Does the same with each message, and notes what it was told."""
 
     behaviour = "echo"
+    welcome = ""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(("127.0.0.1", 0), **options)
@@ -39,6 +50,11 @@ class Recorder(wspy.AsyncServer):
         # apart from the others, for reads of another size are other turns
         self.sent: list[wspy.Message] = []
         self.accelerated = 0
+
+    def onopen(self, client: Any) -> None:
+        self.told.append("open")
+        # a length that all of them act upon
+        act(self.welcome, client, wspy.TextMessage("all"))
 
     def onmessage(self, client: Any, message: wspy.Message) -> None:
         self.told.append(message)
@@ -79,6 +95,11 @@ def act(behaviour: str, client: Any, message: wspy.Message) -> None:
         raise ValueError("as planned")
     if behaviour == "abort" and len(message) % 3 == 0:
         client.abort()
+    if behaviour == "ask":
+        # what somebody has changed must not be forgotten
+        request = client.request
+        request.user = f"{request.user} {request.target}"
+        client.send(request.user)
     if behaviour == "fragments":
         client.send("in parts", fragment_size=3)
     if behaviour == "uncompressed":
@@ -91,13 +112,14 @@ def play(
     server_class: type[Recorder],
     behaviour: str,
     chunks: list[bytes],
-    request: bytes = REQUEST,
+    heads: list[bytes] = HEADS[0],
+    welcome: str = "",
     **options: Any,
 ) -> Any:
     """Return what the server told, sent and accelerated; all in this thread."""
     swift = kind == "fast"
     server = server_class(**LIMITS, **options)
-    server.behaviour = behaviour
+    server.behaviour, server.welcome = behaviour, welcome
     server._thread = threading.current_thread()
     server._patience = lambda: 0.0  # type: ignore[method-assign]
     kind_of_client = fast.FastClient if swift else served.ServerClient
@@ -111,7 +133,7 @@ def play(
     try:
         loop.register(server._waker.fileno(), poller.READ)
         server._start(loop, ours, "", server._clock())
-        for data in (request, *chunks, None):
+        for data in (*heads, *chunks, None):
             if data is None:
                 theirs.shutdown(socket.SHUT_WR)
             else:
@@ -130,7 +152,8 @@ def play(
             client.serve(0, 0.0)
         loop.close()
         server._close_sockets()
-    return (server.told, server.sent), out.partition(b"\r\n\r\n")[2], server.accelerated
+    date = re.compile(rb"Date: [^\r]*\r\n")
+    return (server.told, server.sent), date.sub(b"", out), server.accelerated
 
 
 def _send(sock: socket.socket, data: bytes) -> None:
@@ -193,6 +216,24 @@ def test_the_engines_are_equal(
     chunks: list[bytes], behaviour: str, server_class: type[Recorder]
 ) -> None:
     both(server_class, behaviour, chunks)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    streams(),
+    st.sampled_from(BEHAVIOURS),
+    st.sampled_from([Recorder, Telling]),
+    st.sampled_from(WELCOMES),
+    st.sampled_from(HEADS),
+)
+def test_the_engines_open_connections_equally(
+    chunks: list[bytes],
+    behaviour: str,
+    server_class: type[Recorder],
+    welcome: str,
+    heads: list[bytes],
+) -> None:
+    both(server_class, behaviour, chunks, welcome=welcome, heads=heads)
 
 
 def test_whole_frames_take_the_fast_path() -> None:

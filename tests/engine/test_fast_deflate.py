@@ -204,8 +204,17 @@ def test_a_derived_extension_sees_all() -> None:
     assert told[:2] == plain[:2]
 
 
+def texts(out: bytes) -> list[str]:
+    """Return what the server sent before its close frame."""
+    receiver, found = zlib.decompressobj(-15), []
+    while out and out[0] == 0xC1:
+        frame, out = wspy.pop_frame(out)
+        found.append(receiver.decompress(frame.payload + TAIL).decode())
+    return found
+
+
 class Crowded(Recorder):
-    """Another thread sends, and closes, while a handler runs."""
+    """Another thread sends while a handler does."""
 
     def onmessage(self, client: Any, message: wspy.Message) -> None:
         def work() -> None:
@@ -220,19 +229,42 @@ class Crowded(Recorder):
         super().onmessage(client, message)
 
 
-def test_threads_compress_in_the_order_in_which_they_send() -> None:
-    # RFC 7692 §7.1.1: each message may refer to those before it
+def test_threads_send_at_once() -> None:
     sender = Sender()
     chunks = [sender.frame(1, b"words " * 20) for _ in range(10)]
     _, out, _ = play("fast", Crowded, "echo", chunks, request(), extensions=[DeflateMessage()])
-    receiver, found = zlib.decompressobj(-15), []
-    while out and out[0] == 0xC1:
-        frame, out = wspy.pop_frame(out)
-        found.append(receiver.decompress(frame.payload + TAIL).decode())
+    found = texts(out)
     assert len(found) == 410
     for source in ("from outside", "from the handler"):
         numbers = [text.split(", ")[1].split()[0] for text in found if text.startswith(source)]
         assert numbers == [str(number) for number in range(20)] * 10, source
+
+
+def test_what_is_compressed_first_is_sent_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    # RFC 7692 §7.1.1: each message may refer to those before it
+    threads: list[threading.Thread] = []
+    clients: list[Any] = []
+    apply_whole = DeflateMessage.Instance.apply_whole
+
+    def slow(self: Any, payload: bytes) -> bytes | None:
+        wire = apply_whole(self, payload)
+        if not threads:
+            threads.append(threading.Thread(target=clients[0].send, args=("of all words " * 20,)))
+            threads[0].start()
+            # it has to wait for us
+            threads[0].join(0.2)
+        return wire
+
+    class Noting(Recorder):
+        def onmessage(self, client: Any, message: wspy.Message) -> None:
+            clients.append(client)
+            super().onmessage(client, message)
+            threads[0].join(10)
+
+    monkeypatch.setattr(DeflateMessage.Instance, "apply_whole", slow)
+    frame = Sender().frame(1, b"words " * 20)
+    _, out, _ = play("fast", Noting, "echo", [frame], request(), extensions=[DeflateMessage()])
+    assert texts(out) == ["words " * 20, "of all words " * 20]
 
 
 def test_an_interrupted_extension_is_not_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:

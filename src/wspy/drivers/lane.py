@@ -6,7 +6,7 @@ import math
 import socket
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..engine.lifecycle import LinkEvent, Phase
 from ..engine.reference import ReferenceEngine
@@ -25,6 +25,9 @@ _NOTHING: Survey = (False, False, None, math.inf, math.inf)
 class Laned(BaseConnection):
     """What a lane asks of its connection, always with the lock held."""
 
+    # how often a caller that only sends listens to the peer, in seconds
+    _LISTEN_EVERY = 1.0
+
     _pump: Pump
     _queue: deque[LinkEvent]
     _drops: bool
@@ -35,11 +38,10 @@ class Laned(BaseConnection):
 
     def _find_lane(self) -> Lane | None:
         """Return the lane, if the connection may ever use it."""
-        lock, link = self._pump.lock, self._engine.link
-        is_plain = type(self._engine) is ReferenceEngine and type(self._engine.sock) is socket.socket
-        if not is_plain or link.tls is not None or not hasattr(lock, "attach"):
-            return None
-        return lock  # type: ignore[no-any-return]
+        engine, lock = self._engine, self._pump.lock
+        is_plain = type(engine) is ReferenceEngine and type(engine.sock) is socket.socket
+        is_lane = is_plain and engine.link.tls is None and hasattr(lock, "attach")
+        return cast("Lane", lock) if is_lane else None
 
     def _survey(self) -> Survey:
         """Tell what may be done without the core as long as nobody else takes the lock."""
@@ -52,17 +54,20 @@ class Laned(BaseConnection):
         if pump.reader is None and self._lane is not None:
             pump.reader = new_reader()
             self._lane.attach(link, self._engine.sock, pump.waiters, pump.reader)
-        sends = session.sends_plain and self._fragmenting is None
+        is_plain = session.may_send and not session.frames.extensions
+        sends = is_plain and self._fragmenting is None
         # an answer to a ping, and the rest of a message, are for the core to wait for
         receives = session.is_idle and watch.arriving is None and watch.gone_at() is None
         receives = receives and not (self._queue or self._drops or pump.waiters)
         every = self._listen_every
-        return sends, receives, self._engine.deadline(), self._listened_at + every, every
+        return sends, receives, self._engine.deadline(), self._last_listened() + every, every
 
     @property
     def _listen_every(self) -> float:
-        """After how many seconds a caller that only sends has to listen to the peer."""
-        raise NotImplementedError
+        return math.inf if self._is_looping else self._LISTEN_EVERY
+
+    def _last_listened(self) -> float:
+        return max(self._listened_at, self._lane.listened) if self._lane else self._listened_at
 
     def _queue_rest(self, message: Any, frame: tuple[bytes, ...], sent: int) -> Ticket:
         """Queue a frame of which the socket took so much; return the mark to wait for."""

@@ -42,12 +42,13 @@ class AsyncConnection(BaseConnection):
         with self._lock:
             self._engine.link.start_session()
 
-    def _setup(self, engine: Engine, lock: AbstractContextManager[object]) -> None:
-        super().__init__(engine, lock)
-        self._clock = time.monotonic
+    def _setup(
+        self, engine: Engine, lock: AbstractContextManager[object], address: Any = None
+    ) -> None:
+        super().__init__(engine, lock, address)
         engine.link.pauses = True
         # written, and onsent not called yet
-        self._written: list[Any] = []
+        self._written: tuple[Any, ...] = ()
         # frames may have come with the handshake
         self._is_fresh = engine.link.accepted is not None
 
@@ -56,7 +57,7 @@ class AsyncConnection(BaseConnection):
         return self.sock.failures  # type: ignore[no-any-return]
 
     def _now(self) -> float:
-        return self._clock()
+        return time.monotonic()
 
     # for how many seconds events are handed out before others have their turn
     _turn = math.inf
@@ -119,7 +120,7 @@ class AsyncConnection(BaseConnection):
     def _is_full(self) -> bool:
         if self._engine.link.is_full:
             # a peer that reads must not suffer from a sender that outruns the loop
-            self._written += self._engine.on_writable(self._now())
+            self._written += tuple(self._engine.on_writable(self._now()))
         return self._engine.link.is_full
 
     def _refuse(self, message: Message) -> bool:
@@ -260,8 +261,8 @@ class AsyncConnection(BaseConnection):
 
     def _write(self, now: float) -> None:
         with self._lock:
-            sent = self._written + self._engine.on_writable(now)
-            self._written = []
+            sent = [*self._written, *self._engine.on_writable(now)]
+            self._written = ()
         for message in sent:
             self._call(self.onsent, message)
 

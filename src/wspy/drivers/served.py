@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from ..engine.interface import Engine
+from ..engine import new_engine
 from ..engine.reference import READ_SIZE
+from ..handshake.http import Response
 from ..protocol.message import Message
 from ..protocol.prepared import Prepared
 from .nonblocking import AsyncConnection
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 # the least that is read at once of a client, while it is new or its turns are long, in bytes
 _LITTLE = 2048
-# frames of one message after which the time of a turn is looked at
-_BURST = 16
 
 
 class ServerClient(Routed, AsyncConnection):
@@ -31,22 +30,25 @@ class ServerClient(Routed, AsyncConnection):
     # about as long as an honest client waits anyway, so that a flood does not hold up others
     _turn = 0.00025
 
-    def __init__(self, server: AsyncServer, engine: Engine, address: Address) -> None:
+    def __init__(
+        self,
+        server: AsyncServer,
+        sock: socket.socket,
+        address: Address,
+        now: float,
+        refuse: Response | None,
+    ) -> None:
         self.server = server
         #: The client's TCP socket.
-        self.sock = engine.sock
-        self._setup(engine, self._new_lock())
-        engine.link.burst = _BURST
-        self._address = address or self._address
+        self.sock = sock
+        link = server._new_link(address, now, refuse=refuse)
+        self._setup(new_engine(sock, link), threading.Lock(), address)
         # what the loop remembers of it
-        self.descriptor = engine.fileno()
+        self.descriptor = sock.fileno()
         self.interest = READ
         self.slot = -1
         self.is_dirty = False
         self._read_size = _LITTLE
-
-    def _new_lock(self) -> AbstractContextManager[object]:
-        return threading.Lock()
 
     def send_prepared(self, prepared: Prepared) -> bool:
         """Queue one of many copies of a message; as :meth:`send`."""
@@ -94,6 +96,11 @@ class ServerClient(Routed, AsyncConnection):
             self._engine.link.finish()
             self._engine.close()
         self._report_end()
+
+    def discard(self) -> None:
+        """Close the socket of a client that could not be served."""
+        with self._lock:
+            self._engine.close()
 
     def _next_size(self) -> int:
         return self._read_size

@@ -9,6 +9,9 @@ from cpython.object cimport PyObject
 from ._fast cimport Channel
 from ._gate cimport Gate
 
+from ..protocol.role import Role
+from ..protocol.stream import FrameStream
+
 
 cdef extern from "sys/socket.h" nogil:
     ssize_t send(int, const void*, size_t, int)
@@ -28,6 +31,10 @@ cdef struct Shot:
     ssize_t sent
 
 
+# packs for those without a core, which have no extensions
+cdef object PLAIN = FrameStream(Role.SERVER)
+
+
 def open_clients(list clients not None):
     """Return those that are open."""
     cdef Channel channel
@@ -36,7 +43,7 @@ def open_clients(list clients not None):
         if isinstance(client, Channel):
             channel = client
             # the fast path is for open connections only
-            if channel.is_fast and not channel.gate.is_touched:
+            if channel.is_fast and not channel.is_touched():
                 found.append(client)
                 continue
         if client.is_open:
@@ -80,12 +87,16 @@ cdef class Run:
 
     cdef bint add(self, Channel channel) except -1:
         """Take a connection if that is simple."""
-        cdef Gate gate = channel.gate
+        cdef Gate gate
         cdef Shot* shot
-        if not channel.is_fast or gate.is_touched or gate.alike is None:
+        if not channel.is_fast or channel.is_touched():
+            return False
+        gate = channel.ready()
+        if gate.alike is None:
             return False
         if gate.alike is not self.alike:
-            self.packed = self.prepared.packed(gate.link.frames)
+            link = channel.link
+            self.packed = self.prepared.packed(PLAIN if link is None else link.frames)
             self.alike = gate.alike
         if self.packed is None or not gate.claim():
             return False
@@ -118,10 +129,12 @@ cdef class Run:
             channel = channels[index]
             shot = &self.shots[index]
             try:
-                if channel.gate.finish(
-                    <bytes> shot.packed, shot.sent, self.prepared.original, channel._now
+                if channel.ready().finish(
+                    <bytes> shot.packed, shot.sent, self.prepared.original, channel
                 ):
                     woken.append(channel)
+                else:
+                    channel.shed()
             except BaseException as raised:
                 # Ctrl-C: what this one was sent is not whole, and all others still wait
                 error = raised

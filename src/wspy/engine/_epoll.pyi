@@ -1,4 +1,7 @@
 from collections.abc import Sized
+from typing import Any
+
+def accept(listener: int) -> tuple[int, tuple[Any, ...]] | None: ...
 
 stamp: str
 

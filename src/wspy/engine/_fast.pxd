@@ -9,12 +9,26 @@ cdef enum Outcome:
     UNREAD
 
 cdef class Channel:
-    cdef readonly Gate gate
+    # None while nobody needs it
+    cdef Gate _gate
+    # None without a core
+    cdef object link
     cdef object received
     cdef object target
-    cdef bint is_fast
-    cdef unsigned char mask_bit
+    cdef public double heard_at
     cdef size_t most
+    cdef size_t most_gathered
+    cdef readonly int descriptor
+    cdef bint is_fast
+    cdef bint reports
+    # whether the peer ended TCP
+    cdef readonly bint is_at_end
+    # whether the next bytes are the first ones
+    cdef public bint is_new
+    cdef unsigned char mask_bit
 
+    cdef Gate ready(self)
+    cdef bint is_touched(self) noexcept
+    cdef Outcome greet(self, bytes head, double now, Batch batch) except *
     cdef object inflated(self, bytes payload, bint is_text)
     cdef Outcome consume(self, unsigned char* data, size_t size, double now, Batch batch) except *

@@ -20,7 +20,6 @@ from ..protocol.utf8 import decode_utf8
 
 
 cdef extern from "Python.h":
-    unsigned long PyThread_get_thread_ident()
     object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
     object PyObject_Vectorcall(object, PyObject**, size_t, PyObject*)
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
@@ -39,26 +38,20 @@ cdef class Channel:
     - ``_turn``: for how many seconds messages are handed out before others have their turn.
     """
 
-    def __cinit__(self, *arguments, **options):
-        self.gate = Gate()
+    def attach(self, limits, bint masks, target, int descriptor, bint reports):
+        """Say once what for and for whom.
 
-    def attach(self, link, target, int descriptor, bint reports):
-        """Take over once the handshake is done.
-
+        :param masks: whether our role does.
         :param target: whose ``onmessage(client, message)`` is called.
         :param reports: whether somebody wants to hear which messages were written.
         """
-        gate = self.gate
-        gate.link = link
-        gate.descriptor = descriptor
-        gate.reports = reports
+        self.descriptor = descriptor
+        self.reports = reports
         # as the core does: what a handler sends is written before it piles up
-        gate.most = min(GATHERED, max(1, link.limits.max_buffered // 2))
+        self.most_gathered = min(GATHERED, max(1, limits.max_buffered // 2))
         self.target = target
-        self.received = link.watch.received
-        self.mask_bit = 0 if link.role.masks else 0x80
-        self.most = link.limits.max_message
-        self.rest(False, None, None)
+        self.mask_bit = 0 if masks else 0x80
+        self.most = limits.max_message
 
     def rest(self, bint sends_plain, codec, alike):
         """The session is idle: whole frames may be taken without it.
@@ -67,27 +60,71 @@ cdef class Channel:
         :param codec: the extension, if one alone compresses whole messages; or None.
         :param alike: as in ``FrameStream``.
         """
-        gate = self.gate
+        gate = self.ready()
         gate.sends_plain = sends_plain
         gate.codec = codec
         gate.alike = alike
         gate.is_touched = False
         self.is_fast = True
 
+    cdef Gate ready(self):
+        """Return the lock, which is made when it is needed."""
+        cdef Gate gate
+        if self._gate is not None:
+            return self._gate
+        gate = Gate()
+        gate.descriptor = self.descriptor
+        gate.reports = self.reports
+        gate.most = self.most_gathered
+        if self.link is None:
+            # the session is as it began
+            gate.sends_plain = True
+            gate.alike = ()
+        # making it may have run other code
+        if self._gate is None:
+            self._gate = gate
+        return self._gate
+
+    cdef bint is_touched(self) noexcept:
+        """Whether the fast path has ended, if there was one."""
+        return self._gate is not None and self._gate.is_touched
+
+    cdef Outcome greet(self, bytes head, double now, Batch batch) except *:
+        return UNREAD
+
     @property
-    def is_attached(self):
-        """Whether the handshake is done, and the connection is not over."""
-        return self.target is not None
+    def gate(self):
+        """The lock."""
+        return self.ready()
+
+    @property
+    def gathered(self):
+        """Bytes of what was sent that are not in the outbox yet."""
+        return self._gate.gathered if self._gate is not None else 0
+
+    @property
+    def is_gathering(self):
+        """Whether a handler of this connection runs on the fast path, in this thread."""
+        return self._gate is not None and self._gate.is_gathering
 
     @property
     def is_accelerated(self):
         """Whether the next read takes the fast path."""
-        return self.is_fast and not self.gate.is_touched
+        return self.is_fast and not self.is_touched()
+
+    def core_link(self):
+        """Return the link; a driver that does without one makes it here."""
+        return self.link
+
+    def shed(self):
+        """Give up what is not needed while the connection is idle."""
 
     def send(self, message, fragment_size=None, mask=None, *, bint compress=True):
         """See ``AsyncConnection.send``."""
-        if self.gate.batch is not None and fragment_size is None and self.gate.gather(message, compress):
-            return True
+        cdef Gate gate = self._gate
+        if gate is not None and gate.batch is not None and fragment_size is None:
+            if gate.gather(message, compress):
+                return True
         return self.queue(message, fragment_size, mask, compress=compress)
 
     def feed(self, data, double now, Batch batch not None):
@@ -97,7 +134,8 @@ cdef class Channel:
         :raises ValueError: if the core has to take them, or from within a handler.
         """
         cdef Py_buffer view
-        if not self.is_fast or self.gate.is_touched or self.gate.batch is not None:
+        cdef Gate gate = self.ready()
+        if not self.is_fast or gate.is_touched or gate.batch is not None:
             raise ValueError("the channel is not on the fast path")
         if batch.count:
             raise ValueError("the batch is in use")
@@ -112,7 +150,7 @@ cdef class Channel:
 
         The gate is held. The extension has seen the message in any case.
         """
-        cdef Gate gate = self.gate
+        cdef Gate gate = self.ready()
         try:
             payload = gate.codec.undo_whole(payload, self.most)
             return decode_utf8(payload) if is_text else payload
@@ -121,14 +159,14 @@ cdef class Channel:
         finally:
             gate.release()
         with gate:
-            gate.link.session.refuse(failure)
+            self.core_link().session.refuse(failure)
         return None
 
     cdef Outcome consume(
         self, unsigned char* data, size_t size, double now, Batch batch
     ) except *:
         """Take what was read; call ``onmessage`` for each message and write the answers."""
-        cdef Gate gate = self.gate
+        cdef Gate gate = self.ready()
         cdef size_t at = 0, length, start
         cdef uint32_t key = 0
         cdef unsigned char first, second
@@ -137,12 +175,13 @@ cdef class Channel:
         cdef bint is_text, is_coded = False
         cdef PyObject* arguments[3]
         cdef object message, payload, handler
-        self.received(now)
+        if self.link is None:
+            self.heard_at = now
+        else:
+            self.received(now)
         handler = self.target.onmessage
         until = monotonic() + <double> self._turn
-        gate.now = now
-        gate.batch = batch
-        gate.thread = PyThread_get_thread_ident()
+        gate.begin(batch, self, now)
         try:
             while size - at >= 2 and taken < BURST and not gate.is_touched:
                 if taken and (is_coded or not taken & 3) and monotonic() >= until:
@@ -220,13 +259,14 @@ cdef class Channel:
         finally:
             took(taken)
             # also if KeyboardInterrupt came: nothing is lost
-            if batch.count or at < size:
-                with gate:
-                    if at < size:
+            try:
+                if at < size:
+                    with gate:
                         rest = PyBytes_FromStringAndSize(<char*> data + at, size - at)
-                        gate.link.receive(rest, now)
-            gate.batch = None
-        if gate.is_touched or gate.written or not self.is_fast:
+                        self.core_link().receive(rest, now)
+            finally:
+                gate.end()
+        if gate.is_touched or gate.written is not None or not self.is_fast:
             self.is_fast = False
             return HANDED_OVER
         return DONE

@@ -11,7 +11,8 @@ cdef class Batch:
 
 cdef class Gate:
     cdef void* lock
-    cdef object link
+    # while there is a batch: who can hand out the core, at need
+    cdef object owner
     cdef Batch batch
     cdef unsigned long thread
     cdef int descriptor
@@ -23,12 +24,18 @@ cdef class Gate:
     cdef object alike
     cdef size_t most
     cdef double now
+    # None if there are none
     cdef readonly list written
 
     cdef bint claim(self) noexcept
-    cdef bint finish(self, bytes packed, ssize_t sent, object message, object now) except -1
+    cdef bint finish(self, bytes packed, ssize_t sent, object message, object owner) except -1
     cdef bint hold(self) noexcept
     cdef void release(self) noexcept
+    cdef bint is_free(self) noexcept
+    cdef int begin(self, Batch batch, object owner, double now) except -1
+    cdef int end(self) except -1
+    cdef int put(self, bytes data) except -1
+    cdef int add_written(self, list messages) except -1
     cdef int gather(self, object message, bint compress) except -1
     cdef void _append(
         self, unsigned char first, object message, const char* data, Py_ssize_t length

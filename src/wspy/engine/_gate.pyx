@@ -74,7 +74,6 @@ cdef class Gate:
         self.lock = PyThread_allocate_lock()
         if self.lock == NULL:
             raise MemoryError
-        self.written = []
 
     def __dealloc__(self):
         if self.lock != NULL:
@@ -119,29 +118,40 @@ cdef class Gate:
         self.is_touched = True
         return True
 
-    cdef bint finish(self, bytes packed, ssize_t sent, object message, object now) except -1:
+    cdef bint finish(self, bytes packed, ssize_t sent, object message, object owner) except -1:
         """Give back what was claimed; return whether the loop has to see to this connection.
 
         :param packed: the frame.
         :param sent: bytes of it that the socket took, or -1.
+        :param owner: has ``core_link()``, which returns the link, and ``_now()``.
         """
         try:
             if sent == PyBytes_GET_SIZE(packed):
                 if self.reports:
-                    self.written.append(message)
+                    self.add_written([message])
                 # nobody noticed anything
                 self.is_touched = False
                 return self.reports
             # errors other than a full socket are found again by the core's own write
-            self.link.outbox.push(packed, mark=message)
+            link = owner.core_link()
+            link.outbox.push(packed, mark=message)
             if sent > 0:
-                self.written += self.link.wrote(sent, now())
+                self.add_written(link.wrote(sent, owner._now()))
             return True
         finally:
             self.release()
 
     cdef void release(self) noexcept:
         PyThread_release_lock(self.lock)
+
+    cdef bint is_free(self) noexcept:
+        """Whether nobody has the lock, and nothing is under way."""
+        if self.batch is not None or self.written is not None:
+            return False
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            return False
+        self.release()
+        return True
 
     @property
     def is_gathering(self):
@@ -160,8 +170,47 @@ cdef class Gate:
     def take_written(self):
         """Return the messages that were written since the last call."""
         written = self.written
-        self.written = []
-        return written
+        self.written = None
+        return [] if written is None else written
+
+    cdef int add_written(self, list messages) except -1:
+        if messages:
+            self.written = messages if self.written is None else self.written + messages
+        return 0
+
+    cdef int begin(self, Batch batch, object owner, double now) except -1:
+        """Gather from now on what this thread sends.
+
+        :param owner: has ``core_link()``, which returns the link.
+        """
+        self.owner = owner
+        self.now = now
+        self.thread = PyThread_get_thread_ident()
+        self.batch = batch
+        return 0
+
+    cdef int end(self) except -1:
+        """Gather no more; what is left goes to the outbox."""
+        try:
+            if self.batch.count:
+                with self:
+                    pass
+        finally:
+            # it is the next one's, whatever happened here
+            self.batch.size = 0
+            self.batch.count = 0
+            self.batch = None
+            self.owner = None
+        return 0
+
+    cdef int put(self, bytes data) except -1:
+        """Add bytes that are no message, before any message and no more than fit."""
+        cdef Batch batch = self.batch
+        memcpy(batch.data, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        batch.size = PyBytes_GET_SIZE(data)
+        batch.ends[0] = batch.size
+        batch.count = 1
+        return 0
 
     cdef int gather(self, object message, bint compress) except -1:
         """Add a message; 0 if the core has to take it."""
@@ -283,8 +332,9 @@ cdef class Gate:
         for index in range(count):
             item = items[index]
             items[index] = None
-            if self.reports:
-                self.written.append(to_message(item))
+            # it is None for what is no message
+            if self.reports and item is not None:
+                self.add_written([to_message(item)])
         return 0
 
     cdef int spill(self, object owner, size_t sent) except -1:
@@ -300,13 +350,14 @@ cdef class Gate:
         cdef Py_ssize_t index, count = batch.count
         cdef size_t start = 0, end
         self.is_touched = True
+        link = self.owner.core_link()
+        outbox = link.outbox
         batch.size = 0
         batch.count = 0
-        outbox = self.link.outbox
         for index in range(count):
             end = batch.ends[index]
             data = PyBytes_FromStringAndSize(<char*> batch.data + start, end - start)
-            mark = to_message(items[index])
+            mark = None if items[index] is None else to_message(items[index])
             items[index] = None
             if owner is not None and index == count - 1:
                 outbox.push(data, owner if type(owner) is bytes else owner.encode(), mark=mark)
@@ -314,5 +365,5 @@ cdef class Gate:
                 outbox.push(data, mark=mark)
             start = end
         if sent:
-            self.written += self.link.wrote(sent, self.now)
+            self.add_written(link.wrote(sent, self.now))
         return 0

@@ -218,10 +218,16 @@ class FrameStream:
     def close(self) -> None:
         """Free what has arrived and what the extensions hold, when the connection is over."""
         self.parser.clear()
+        # whoever checks has the parser: together they would wait for the garbage collector
+        self.parser.check = _check_nothing
         self._ahead.clear()
         self._is_unseen = False
         for hook in self.extensions:
             hook.close()
+
+
+def _check_nothing(header: Header) -> None:
+    pass
 
 
 def _concerns(hook: Hook, frame: Frame) -> bool:

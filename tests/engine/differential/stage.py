@@ -236,13 +236,16 @@ class _Peer:
 
     def _is_busy(self, reads: bool) -> bool:
         """Whether the server can read or write more."""
-        engine = self.client._engine
-        if engine.finished:
+        client = self.client
+        if client.is_finished:
             return False
-        if reads and engine.wants_write:
+        # to ask for an engine would make one
+        engine = client._engine if isinstance(client, _CLIENTS["reference"]) else client.core
+        if engine is not None and (engine.finished or not engine.wants_read):
+            return bool(reads and engine.wants_write)
+        if reads and engine is not None and engine.wants_write:
             return True
-        number = fcntl.ioctl(engine.fileno(), termios.FIONREAD, b"\0\0\0\0")
-        return number != b"\0\0\0\0" and engine.wants_read
+        return fcntl.ioctl(client.descriptor, termios.FIONREAD, b"\0\0\0\0") != b"\0\0\0\0"
 
     def read(self) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionResetError):
