@@ -246,9 +246,12 @@ class BaseServer:
             # who ignores a signal means it: shells do so for jobs in the background
             if signal.getsignal(wanted) not in (signal.SIG_IGN, None):
                 before[wanted] = signal.signal(wanted, stop)
+        # a signal that comes just before the loop begins to wait must not find it waiting
+        woken = signal.set_wakeup_fd(self._waker.writer(), warn_on_full_buffer=False)
         try:
             yield
         finally:
+            signal.set_wakeup_fd(woken)
             for number, handler in before.items():
                 signal.signal(number, handler)
 
