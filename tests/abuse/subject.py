@@ -208,7 +208,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["descriptors"], order["descriptors"]))
     if order["keeper"] is not None:
         # how often those are listened to who do not receive
-        keeper._every = connection._LISTEN_EVERY = order["keeper"]
+        keeper._every = connection.Connection._LISTEN_EVERY = order["keeper"]
     options = order["options"]
     options["extensions"] = [EXTENSIONS[name]() for name in order["extensions"]]
     if order["kind"] in CLIENTS:

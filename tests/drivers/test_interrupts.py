@@ -30,13 +30,14 @@ _FILES = (waiting.__file__, reference.__file__, link.__file__)
 
 
 class CtrlC:
-    """Raises KeyboardInterrupt at the n-th moment; use it in a ``with`` block.
+    """Raises KeyboardInterrupt at the n-th moment in these files; use it in a ``with`` block.
 
     Signals are handled after calls, at the beginning of functions, and where loops begin again.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, files: tuple[str, ...] = _FILES) -> None:
         self._left = number
+        self._files = files
         self._before: dict[FrameType, dis.Instruction | None] = {}
         self._codes: dict[CodeType, dict[int, dis.Instruction]] = {}
         self.has_come = False
@@ -51,7 +52,7 @@ class CtrlC:
         sys.settrace(None)
 
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        if frame.f_code.co_filename not in _FILES:
+        if frame.f_code.co_filename not in self._files:
             return None
         frame.f_trace_opcodes = True
         if event == "opcode" and not self.has_come and self._is_moment(frame):

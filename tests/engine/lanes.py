@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -25,7 +25,7 @@ if "fast" in engine.ENGINES:
     from wspy.engine._lane import Lane
 
 KINDS = ("reference", "fast")
-_TRIES = 8
+_TRIES = 64
 # what a lane reads at once
 _READ = 16 * 1024 + 14
 Step = tuple[Any, ...]
@@ -87,12 +87,23 @@ def read(sock: socket.socket) -> bytes:
     return data
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Let nothing but the script have an influence."""
+    patch = mock.patch.object
+    with (
+        patch(connections.Connection, "_LISTEN_EVERY", 1e6),
+        patch(connections.Connection, "look_after", lambda self: True),
+        patch(waiting, "READ_SIZE", _READ),
+    ):
+        yield
+
+
 def play(kind: str, role: Role, steps: Iterable[Step], **arguments: Any) -> tuple[Any, int, int]:
     """Return all that came of the steps; how many messages the lane received, and sent."""
     client, theirs = new_connection(kind, role, base=Noting, **arguments)
     told: list[Any] = client.told
-    patch = mock.patch.object
-    with patch(connections, "_LISTEN_EVERY", 1e6), patch(waiting, "READ_SIZE", _READ), theirs:
+    with theirs, _alone():
         for step in (*steps, ("recv",), ("recv",), ("read",)):
             told.append(_outcome(client, theirs, *step))
         told.append((client.state, client.buffered))

@@ -130,8 +130,8 @@ def test_whole_frames_take_the_lane(role: Role) -> None:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_frame_in_pieces_is_the_cores_and_the_next_one_is_not(role: Role) -> None:
-    frame = whole(role, 1, "hello")
-    steps: list[Step] = [("peer", frame[:4]), ("recv",), ("peer", frame[4:] + frame), ("recv",)]
+    frame = whole(role, 1, "hello again")
+    steps: list[Step] = [("peer", frame[:8]), ("recv",), ("peer", frame[8:] + frame), ("recv",)]
     assert both(role, [*steps, ("recv",)]) == (1, 0)
 
 
@@ -140,4 +140,4 @@ def test_a_frame_in_pieces_is_the_cores_and_the_next_one_is_not(role: Role) -> N
 def test_what_a_full_socket_does_not_take_is_the_cores(role: Role, message: str | bytes) -> None:
     steps: list[Step] = [("send", message)] * 40
     _, sent = both(role, [*steps, ("read",), ("send", "next"), ("read",), ("send", "last")])
-    assert sent > 1
+    assert sent >= 1

@@ -57,6 +57,8 @@ def place(item: pytest.Item) -> tuple[str, str]:
     params: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     if item.name.startswith("test_core"):
         return params["role"].value, f"core, {params['cut'].__name__}"
+    if item.name.startswith("test_each_library"):
+        return params["role"].value, "core, each zlib"
     if item.name.startswith(("test_server[", "test_client[")):
         return item.name[5:11], params["driver"]
     return "both", "tests elsewhere" if "tests/rfc/" not in item.nodeid else "the tables"

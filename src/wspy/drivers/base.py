@@ -146,7 +146,7 @@ class BaseConnection:
         """
         data = to_bytes(payload)
         with self._lock:
-            self._session()
+            self._open_session()
             self._engine.link.send_ping(data, self._now())
         self._changed()
 
@@ -156,7 +156,7 @@ class BaseConnection:
         :raises SocketClosed: if the connection is closed.
         """
         with self._lock:
-            self._session().send_pong(payload)
+            self._open_session().send_pong(payload)
             self._engine.link.pump()
         self._changed()
 
@@ -173,6 +173,12 @@ class BaseConnection:
         if self._ended or self._engine.finished:
             raise self._closed_error()
         raise InvalidState("the handshake is not done yet: wait for onopen")
+
+    def _open_session(self) -> Session:
+        session = self._session()
+        if session.state is not State.OPEN:
+            raise self._closed_error()
+        return session
 
     def _closed_error(self) -> SocketClosed:
         return self._engine.link.closed_error()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from .blocking import websocket
 
 T = TypeVar("T")
-
-# how often a caller that only sends listens to the peer, in seconds
-_LISTEN_EVERY = 1.0
 
 
 class Connection(Laned):
@@ -108,11 +104,8 @@ class Connection(Laned):
         """
         if fragment_size is None and self._lane is not None:
             done = self._lane.send(self, message)
-            if done is True:
-                return
             if done is not None:
-                self._finish_send(done, timeout)
-                return
+                return None if done is True else self._finish_send(done, timeout)
         message = to_message(message)
         ticket = Ticket(message)
 
@@ -185,7 +178,7 @@ class Connection(Laned):
                 raise TypeError("the parts of a message must be all str or all bytes")
             ticket = Ticket(part)
             with self._lock:
-                session = self._session()
+                session = self._open_session()
                 session.send_part(opcode, part, final=final, compress=compress, mark=ticket)
                 self._pump.flush()
             self._finish_send(ticket, timeout)
@@ -236,7 +229,7 @@ class Connection(Laned):
 
     def _listen(self, now: float) -> None:
         """Serve pings and closes for a caller that does not receive; the lock is held."""
-        if now - self._last_listened() >= _LISTEN_EVERY:
+        if now - self._last_listened() >= self._LISTEN_EVERY:
             self._listened_at = now
             self._pump.try_read()
         while self._charge < self._most_queued:
@@ -245,13 +238,6 @@ class Connection(Laned):
                 return
             self._queue.append(event)
             self._charge += cost(event)
-
-    @property
-    def _listen_every(self) -> float:
-        return math.inf if self._is_looping else _LISTEN_EVERY
-
-    def _last_listened(self) -> float:
-        return max(self._listened_at, self._lane.listened) if self._lane else self._listened_at
 
     def _take(self, now: float) -> LinkEvent | None:
         event = self._engine.next_event(now)

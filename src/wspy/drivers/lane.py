@@ -6,7 +6,7 @@ import math
 import socket
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..engine.lifecycle import LinkEvent, Phase
 from ..engine.reference import ReferenceEngine
@@ -25,6 +25,9 @@ _NOTHING: Survey = (False, False, None, math.inf, math.inf)
 class Laned(BaseConnection):
     """What a lane asks of its connection, always with the lock held."""
 
+    # how often a caller that only sends listens to the peer, in seconds
+    _LISTEN_EVERY = 1.0
+
     _pump: Pump
     _queue: deque[LinkEvent]
     _drops: bool
@@ -35,12 +38,10 @@ class Laned(BaseConnection):
 
     def _find_lane(self) -> Lane | None:
         """Return the lane, if the connection may ever use it."""
-        lock: Any = self._pump.lock
-        engine = self._engine
+        engine, lock = self._engine, self._pump.lock
         is_plain = type(engine) is ReferenceEngine and type(engine.sock) is socket.socket
-        if not is_plain or engine.link.tls is not None or not hasattr(lock, "attach"):
-            return None
-        return lock  # type: ignore[no-any-return]
+        is_lane = is_plain and engine.link.tls is None and hasattr(lock, "attach")
+        return cast("Lane", lock) if is_lane else None
 
     def _survey(self) -> Survey:
         """Tell what may be done without the core as long as nobody else takes the lock."""
@@ -59,12 +60,14 @@ class Laned(BaseConnection):
         receives = session.is_idle and watch.arriving is None and watch.gone_at() is None
         receives = receives and not (self._queue or self._drops or pump.waiters)
         every = self._listen_every
-        return sends, receives, self._engine.deadline(), self._listened_at + every, every
+        return sends, receives, self._engine.deadline(), self._last_listened() + every, every
 
     @property
     def _listen_every(self) -> float:
-        """After how many seconds a caller that only sends has to listen to the peer."""
-        raise NotImplementedError
+        return math.inf if self._is_looping else self._LISTEN_EVERY
+
+    def _last_listened(self) -> float:
+        return max(self._listened_at, self._lane.listened) if self._lane else self._listened_at
 
     def _queue_rest(self, message: Any, frame: tuple[bytes, ...], sent: int) -> Ticket:
         """Queue a frame of which the socket took so much; return the mark to wait for."""

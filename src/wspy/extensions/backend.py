@@ -1,16 +1,17 @@
 """The compression libraries: the one place that knows zlib, zlib-ng and isal.
 
 zlib is always there. The others are extras (``pip install wspy[deflate]``), imported when a
-context is first needed. What they make is DEFLATE like any other; they differ in time and memory,
-measured on JSON texts, with a flush after each (docs/performance.md has the table):
+context is first needed. What they make is DEFLATE like any other; they differ in time and memory
+(docs/performance.md has the figures):
 
-- isal needs a third of zlib's time from 512 bytes on, and half of its memory.
-- zlib-ng's level 1 needs a third of isal's time below that, and four times its memory.
+- isal needs a quarter of zlib's time for 1 KiB, and half of its memory.
+- zlib-ng's level 1 is faster still for short messages, but takes four times isal's memory, and its
+  output is longer for all others.
 - zlib-ng decompresses faster than zlib, in as much memory.
 
-A context that lives on is made once for a connection, whatever will be sent, and there is one for
-each connection: that is isal's. Where nothing is taken over, the size of each message chooses, and
-contexts are shared by all connections.
+A context that lives on belongs to one connection, and one library compresses all its messages,
+whatever they will be: that is isal, for its memory. Where nothing is taken over, the size of each
+message chooses, and compressors are shared by all connections, so that their memory counts once.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FULL_FLUSH = zlib.Z_FULL_FLUSH
 # who asks for another level wants just that, and not the fastest way to a good result
 _QUICK_LEVELS = range(1, 7)
 # messages of fewer bytes are zlib-ng's
-_SMALL = 512
+_SMALL = 256
 # zlib-ng's tables grow with the window, and one of 4 KiB stays in the cache
 _NG_WINDOW_BITS = 12
 # compressors of a kind that are kept for the next message

@@ -1,12 +1,10 @@
-"""Each test of a module that asks for it runs on every compression library that is installed."""
+"""Compression libraries to choose from: zlib, and each set of those that are extras."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
-
-import pytest
 
 from tests.support import missing
 from wspy.extensions import backend
@@ -27,12 +25,9 @@ def only(*names: str) -> Callable[[str], Any]:
     return find
 
 
-@pytest.fixture(scope="module", params=CHOICES, ids=lambda names: "+".join(("zlib", *names)))
-def libraries(request: pytest.FixtureRequest) -> Iterator[backend.Libraries]:
-    """Use zlib with some of the extras."""
-    chosen = backend.Libraries(only(*request.param))
-    if len(chosen.names) <= len(request.param):
-        missing(f"needs {' and '.join(request.param)}")
-    backend.use(chosen)
-    yield chosen
-    backend.use(None)
+def libraries_of(names: tuple[str, ...]) -> backend.Libraries:
+    """Return zlib and these extras, or call `missing`."""
+    found = backend.Libraries(only(*names))
+    if len(found.names) <= len(names):
+        missing(f"needs {' and '.join(names)}")
+    return found
