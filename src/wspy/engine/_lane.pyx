@@ -17,7 +17,7 @@ from libc.math cimport INFINITY, ceil
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy, memset
 
-from ._frames cimport frame_payload, message_payload, monotonic, new_message, put_header, xor
+from ._frames cimport frame_payload, message_payload, monotonic, new_message, put_header, took, xor
 
 from ..protocol.masking import new_masking_key, new_masking_keys
 
@@ -349,6 +349,7 @@ cdef class Lane:
         return payload
 
     cdef void _taken(self, double now) noexcept:
+        took(1)
         self.received += 1
         self.listened = now
         self._listen_at = now + self._listen_every
