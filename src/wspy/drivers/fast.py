@@ -24,12 +24,12 @@ from ..handshake.quick import Remembered
 from ..protocol.prepared import Prepared
 from ..protocol.session import Session, State
 from ..protocol.stream import Hook
+from .arrivals import accept as accept_socket
 from .descriptor import Descriptor
 from .log import logger
 from .opening import Address
 from .poller import READ, Poller
 from .served import ServerClient
-from .server import accept as accept_socket
 
 __all__ = ["FastClient", "accept", "new_poller", "open_clients", "send_to_idle"]
 
