@@ -9,7 +9,10 @@ import os
 from setuptools import Extension, setup
 
 CHOICES = ("auto", "require", "off")
-MODULES = tuple(f"wspy.engine.{name}" for name in ("_frames", "_gate", "_fast", "_epoll"))
+NAMES = ("_frames", "_blocks", "_arriving", "_gate", "_fast", "_epoll")
+MODULES = tuple(f"wspy.engine.{name}" for name in NAMES)
+
+HEADERS = ["src/wspy/engine/_xor.h", "src/wspy/engine/_blocks.h"]
 
 
 def extensions(wanted: str) -> list[Extension]:
@@ -28,6 +31,7 @@ def extensions(wanted: str) -> list[Extension]:
             name,
             [f"src/{name.replace('.', '/')}.pyx"],
             extra_compile_args=["-O3"],
+            depends=HEADERS,
             optional=wanted == "auto",
         )
         for name in MODULES

@@ -48,6 +48,13 @@ class FastClient(Channel, ServerClient):
                 self.attach(link, self.server, self.descriptor, self.server.wants_sent)
             self.rest(link.session.sends_plain)
 
+    def begins(self, now: float) -> bool:
+        """Take note that a message began to arrive; return whether the wheel has to know."""
+        link = self._engine.link
+        link.watch.arrives(True, now)
+        timeout = link.limits.message_timeout
+        return timeout is not None and self.server.wake_at(self, now + timeout)
+
     def _next_size(self) -> int:
         # no more than the core needs, so that what follows is the channel's
         frames = self._engine.link.frames

@@ -7,8 +7,10 @@ from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint32_t
+from libc.string cimport memcpy
 
-from ._fast cimport DONE, HANDED_OVER, UNREAD, Channel, Outcome
+from ._fast cimport DONE, DUE, HANDED_OVER, UNREAD, Channel, Outcome
+from ._arriving cimport Arriving
 from ._frames cimport monotonic
 from ._gate cimport Batch
 
@@ -53,6 +55,7 @@ cdef class Loop:
     cdef epoll_event* _events
     cdef unsigned char* _buffer
     cdef Batch _batch
+    cdef bint _is_due
     cdef readonly object register
     cdef readonly object modify
     cdef readonly object unregister
@@ -96,6 +99,7 @@ cdef class Loop:
         cdef int wait, count, index
         cdef list found
         self.busy = 0
+        self._is_due = False
         while True:
             wait = -1
             if seconds is not None:
@@ -113,7 +117,9 @@ cdef class Loop:
             found = self._serve(count, now)
             left = monotonic()
             self.busy = left - now
-            if found or len(self._dirty) or not count or self.busy > self._patience or 0 <= until <= left:
+            if found or len(self._dirty) or self._is_due or not count:
+                return found
+            if self.busy > self._patience or 0 <= until <= left:
                 return found
 
     cdef list _serve(self, int count, double now):
@@ -130,7 +136,8 @@ cdef class Loop:
                 channel = self._channels.get(descriptor)
                 if channel is not None:
                     outcome = self._read(<Channel> channel, now)
-                    if outcome == DONE:
+                    if outcome == DONE or outcome == DUE:
+                        self._is_due |= outcome == DUE
                         continue
                     if outcome == HANDED_OVER:
                         events = 0
@@ -138,12 +145,19 @@ cdef class Loop:
         return found
 
     cdef Outcome _read(self, Channel channel, double now) except *:
+        cdef Arriving frame = channel.gate.arriving
+        cdef size_t have = 0
         cdef ssize_t size
         if not channel.is_fast or channel.gate.is_touched:
             return UNREAD
-        size = recv(channel.gate.descriptor, self._buffer, READ_SIZE, MSG_DONTWAIT)
+        if frame is not None and frame.body is None:
+            have = frame.head_size
+            memcpy(self._buffer, frame.head, have)
+        size = recv(
+            channel.gate.descriptor, self._buffer + have, READ_SIZE - have, MSG_DONTWAIT
+        )
         if size > 0:
-            return channel.consume(self._buffer, size, now, self._batch)
+            return channel.consume(self._buffer, have + size, now, self._batch)
         if size == 0:
             # the core reads it again
             return UNREAD

@@ -37,21 +37,32 @@ cdef double monotonic() noexcept nogil:
 
 # masking (RFC 6455 §5.3)
 
-cdef void xor(unsigned char* data, size_t size, uint32_t key) noexcept nogil:
-    """XOR in place; ``key`` holds the four bytes in the order of memory."""
-    cdef uint64_t wide = (<uint64_t> key << 32) | key
-    cdef uint64_t word
-    cdef size_t at = 0
-    cdef size_t whole = size & ~<size_t> 7
-    cdef unsigned char* small = <unsigned char*> &key
-    while at < whole:
-        memcpy(&word, data + at, 8)
-        word ^= wide
-        memcpy(data + at, &word, 8)
-        at += 8
-    while at < size:
-        data[at] ^= small[at & 3]
-        at += 1
+cdef extern from "_xor.h":
+    ctypedef bint (*wspy_xor_function)(
+        unsigned char*, const unsigned char*, size_t, uint32_t
+    ) noexcept nogil
+    wspy_xor_function wspy_choose_xor()
+
+cdef wspy_xor_function _xor = wspy_choose_xor()
+
+
+cdef bint xor(
+    unsigned char* to, const unsigned char* data, size_t size, uint32_t key
+) noexcept nogil:
+    """XOR data to where it is or elsewhere; return whether the result is ASCII.
+
+    ``key`` holds the four bytes in the order of memory.
+    """
+    return _xor(to, data, size, key)
+
+
+cdef uint32_t turned(uint32_t key, size_t offset) noexcept nogil:
+    """Return the key for data that begins at this offset of a payload."""
+    cdef unsigned char whole[8]
+    memcpy(whole, &key, 4)
+    memcpy(whole + 4, &key, 4)
+    memcpy(&key, whole + (offset & 3), 4)
+    return key
 
 
 def mask(const unsigned char[::1] data not None, bytes key not None, Py_ssize_t offset=0):
@@ -63,15 +74,9 @@ def mask(const unsigned char[::1] data not None, bytes key not None, Py_ssize_t 
     if not size:
         return result
     cdef unsigned char* to = <unsigned char*> PyBytes_AS_STRING(result)
-    cdef unsigned char* small = <unsigned char*> PyBytes_AS_STRING(key)
-    cdef unsigned char turned[4]
     cdef uint32_t word
-    cdef int index
-    for index in range(4):
-        turned[index] = small[(offset + index) & 3]
-    memcpy(&word, turned, 4)
-    memcpy(to, &data[0], size)
-    xor(to, size, word)
+    memcpy(&word, PyBytes_AS_STRING(key), 4)
+    xor(to, &data[0], size, turned(word, <size_t> offset))
     return result
 
 

@@ -1,3 +1,6 @@
+from ._arriving cimport Arriving
+from ._blocks cimport Blocks
+
 cdef enum:
     # replies gathered before they are written
     GATHERED = 64 * 1024
@@ -8,11 +11,13 @@ cdef class Batch:
     cdef object items
     cdef size_t* ends
     cdef Py_ssize_t count
+    cdef readonly Blocks blocks
 
 cdef class Gate:
     cdef void* lock
     cdef object link
     cdef Batch batch
+    cdef Arriving arriving
     cdef unsigned long thread
     cdef int descriptor
     cdef bint is_touched
@@ -22,6 +27,7 @@ cdef class Gate:
     cdef double now
     cdef readonly list written
 
+    cdef int _hand_over(self) except -1
     cdef int gather(self, object message) except -1
     cdef int flush(self, const unsigned char* payload, size_t size, object owner) except -1
     cdef int _keep(self, object owner, size_t sent) except -1

@@ -5,6 +5,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.string cimport memcpy, memset
 
+from ._arriving cimport Arriving
+from ._blocks cimport Blocks
 from ._frames cimport AT_OPCODE, AT_PAYLOAD, BINARY, BINARY_TYPE, TEXT, TEXT_TYPE, put_header, slot
 
 from ..protocol.message import to_message
@@ -54,6 +56,7 @@ cdef class Batch:
         self.items = [None] * MOST_ITEMS
         self.size = 0
         self.count = 0
+        self.blocks = Blocks()
 
     def __dealloc__(self):
         PyMem_Free(self.data)
@@ -65,7 +68,8 @@ cdef class Gate:
 
     While a handler runs on the fast path, what it sends is gathered in a batch.
     Whoever takes the lock meanwhile, in this thread or another, finds that
-    batch in the outbox, in order, and the fast path ends.
+    batch in the outbox, in order, and what has come of a frame in the session,
+    and the fast path ends.
     """
 
     def __cinit__(self):
@@ -83,15 +87,23 @@ cdef class Gate:
             with nogil:
                 PyThread_acquire_lock(self.lock, WAIT_LOCK)
         self.is_touched = True
-        if self.batch is not None:
+        if self.batch is not None or self.arriving is not None:
             try:
-                self.spill(None, 0)
+                self._hand_over()
             except BaseException:
                 self.__exit__()
                 raise
 
     def __exit__(self, *error):
         PyThread_release_lock(self.lock)
+
+    cdef int _hand_over(self) except -1:
+        if self.batch is not None:
+            self.spill(None, 0)
+        if self.arriving is not None:
+            self.link.receive_plain(self.arriving.as_received(), self.arriving.when)
+            self.arriving = None
+        return 0
 
     @property
     def gathered(self):

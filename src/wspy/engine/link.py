@@ -105,6 +105,11 @@ class Link:
         if self.tls is not None and self.tls.ended and not self.eof:
             self.receive_eof(now)
 
+    def receive_plain(self, data: bytes, now: float) -> None:
+        """Take bytes that the socket read, and TLS has decrypted already if there is any."""
+        self.watch.received(now)
+        self._receive_plain(data, now)
+
     def _receive_plain(self, data: bytes, now: float) -> None:
         if self.phase is Phase.OPENING:
             self.opening.receive_data(data)

@@ -1,0 +1,33 @@
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
+
+cdef extern from "Python.h":
+    object PyUnicode_New(Py_ssize_t, Py_UCS4)
+
+cdef extern from "_blocks.h":
+    # where the bytes of a body are
+    unsigned char* wspy_body(object)
+    bint wspy_is_unused(PyObject*)
+    void wspy_renew(object, Py_ssize_t)
+
+cdef enum:
+    # smaller ones come back from the allocator without a system call
+    LEAST_KEPT = 128 * 1024
+
+
+cdef inline object new_body(bint is_text, size_t length):
+    """Return bytes, or a str that must be filled with ASCII, of this length."""
+    if is_text:
+        return PyUnicode_New(length, 127)
+    return PyBytes_FromStringAndSize(NULL, length)
+
+
+cdef class Blocks:
+    cdef list _kept
+    cdef list _rooms
+    cdef size_t total
+    cdef double _used
+
+    cdef object get(self, bint is_text, size_t length, double now)
+    cdef int _keep(self, object body, size_t room) except -1
+    cdef int expire(self, double now) except -1

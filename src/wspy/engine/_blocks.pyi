@@ -1,0 +1,3 @@
+class Blocks:
+    @property
+    def total(self) -> int: ...
