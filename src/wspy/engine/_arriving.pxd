@@ -14,6 +14,7 @@ cdef class Arriving:
     cdef bint take(
         self, const unsigned char* data, size_t size, double now, Blocks blocks, size_t* used
     ) except -1
+    cdef size_t make_room(self, double now, Blocks blocks) except 0
     cdef int _grow(self, size_t need, double now, Blocks blocks) except -1
     cdef bytes as_received(self)
 

@@ -43,7 +43,10 @@ cdef class Arriving:
     cdef bint take(
         self, const unsigned char* data, size_t size, double now, Blocks blocks, size_t* used
     ) except -1:
-        """Take what belongs to the frame; False: the frame is the core's, with what was taken."""
+        """Take what belongs to the frame; False: the frame is the core's, with what was taken.
+
+        The data may be in their place already; see :meth:`make_room`.
+        """
         cdef size_t count = min(size, self.header.length - self.have)
         cdef bint is_ascii
         used[0] = 0
@@ -59,13 +62,24 @@ cdef class Arriving:
         # text that is not ASCII is validated as it comes, which is the core's task
         return is_ascii or not self.header.is_text
 
+    cdef size_t make_room(self, double now, Blocks blocks) except 0:
+        """Return how much may be written to the body, which has begun, at ``have``; never 0."""
+        if self.room == self.have:
+            self._grow(self.have + 1, now, blocks)
+        return self.room - self.have
+
     cdef int _grow(self, size_t need, double now, Blocks blocks) except -1:
         # RFC 6455 §10.4: memory grows with what arrived, not with what was announced
         cdef size_t length = self.header.length
         cdef size_t room = length if need > length // 4 else 4 * need
-        cdef object body
-        if room == length and room >= LEAST_KEPT:
-            body = blocks.get(self.header.is_text, room, now)
+        cdef object body = None
+        # of kept blocks there are only so many, so that they are given sooner
+        if length >= LEAST_KEPT and need > length // 32:
+            body = blocks.get(self.header.is_text, length, now)
+        if body is not None:
+            room = length
+        elif room == length and length >= LEAST_KEPT:
+            body = blocks.make(self.header.is_text, length)
         else:
             body = new_body(self.header.is_text, room)
         if self.have:

@@ -22,12 +22,21 @@ cdef inline object new_body(bint is_text, size_t length):
     return PyBytes_FromStringAndSize(NULL, length)
 
 
+cdef class Block:
+    cdef object body
+    cdef size_t room
+    cdef bint is_text
+    # whether it is a frame's that has not come whole
+    cdef bint is_lent
+
+
 cdef class Blocks:
     cdef list _kept
-    cdef list _rooms
-    cdef size_t total
+    cdef readonly size_t total
     cdef double _used
 
     cdef object get(self, bint is_text, size_t length, double now)
-    cdef int _keep(self, object body, size_t room) except -1
+    cdef object make(self, bint is_text, size_t length)
+    cdef bint _make_room(self, size_t length) except -1
+    cdef int deliver(self, object body) except -1
     cdef int expire(self, double now) except -1

@@ -8,6 +8,7 @@ A block of 1 MiB that is freed goes back to the kernel, and the next one costs
 from cpython.object cimport PyObject
 
 
+
 cdef enum:
     # how many are kept, how many bytes in all, and what is too large for it
     MOST_BLOCKS = 16
@@ -17,49 +18,81 @@ cdef enum:
     IDLE = 2
 
 
+cdef class Block:
+    """One of them."""
+
+
 cdef class Blocks:
-    """The blocks of one thread; :meth:`get` gives those of which it alone has a reference."""
+    """The blocks of one thread; it gives those of which it alone has a reference.
+
+    :ivar total: bytes that are kept, also those that others hold as well.
+    """
 
     def __cinit__(self):
         self._kept = []
-        self._rooms = []
 
     cdef object get(self, bint is_text, size_t length, double now):
-        """Return a body of at least ``LEAST_KEPT`` bytes."""
-        cdef Py_ssize_t index
-        cdef size_t room
-        cdef PyObject* block
+        """Return a body for a frame that has come, or None if nothing fits."""
+        cdef Block block
         self._used = now
-        for index in range(len(self._kept)):
-            room = self._rooms[index]
+        for block in self._kept:
             # one that is much larger is left to those who need it
-            if not length <= room <= 2 * length:
+            if length > block.room or block.room > 2 * length or block.is_text != is_text:
                 continue
-            block = <PyObject*> self._kept[index]
-            if wspy_is_unused(block) and (type(<object> block) is str) == is_text:
-                wspy_renew(<object> block, length)
-                return <object> block
+            if wspy_is_unused(<PyObject*> block.body):
+                wspy_renew(block.body, length)
+                block.is_lent = True
+                return block.body
+        return None
+
+    cdef object make(self, bint is_text, size_t length):
+        """Return a new body of at least ``LEAST_KEPT`` bytes, which may come back."""
+        cdef Block block
         body = new_body(is_text, length)
-        if length <= MOST_KEPT:
-            self._keep(body, length)
+        if length <= MOST_KEPT and self._make_room(length):
+            block = Block()
+            block.body = body
+            block.room = length
+            block.is_text = is_text
+            block.is_lent = True
+            self._kept.append(block)
+            self.total += length
         return body
 
-    cdef int _keep(self, object body, size_t room) except -1:
-        # the oldest ones go: what is in use lives on without us
-        while self._kept and (
-            len(self._kept) == MOST_BLOCKS or self.total + room > MOST_BYTES
-        ):
-            self.total -= <size_t> self._rooms.pop(0)
-            self._kept.pop(0)
-        self._kept.append(body)
-        self._rooms.append(room)
-        self.total += room
+    cdef bint _make_room(self, size_t length) except -1:
+        cdef Py_ssize_t index = 0
+        cdef Block block
+        while len(self._kept) == MOST_BLOCKS or self.total + length > MOST_BYTES:
+            if index == len(self._kept):
+                return False
+            block = self._kept[index]
+            # the oldest ones go; what a peer makes us hold stays, so that it is never more
+            if block.is_lent and not wspy_is_unused(<PyObject*> block.body):
+                index += 1
+                continue
+            self.total -= block.room
+            del self._kept[index]
+        return True
+
+    cdef int deliver(self, object body) except -1:
+        """Take note that a body is a message's now."""
+        cdef Block block
+        for block in self._kept:
+            if block.body is body:
+                block.is_lent = False
+                break
         return 0
 
     cdef int expire(self, double now) except -1:
         """Free what was not used for a while; call it now and then while there is any."""
+        cdef Block block
         if now - self._used > IDLE:
-            self._kept.clear()
-            self._rooms.clear()
+            self._kept = [
+                block
+                for block in self._kept
+                if block.is_lent and not wspy_is_unused(<PyObject*> block.body)
+            ]
             self.total = 0
+            for block in self._kept:
+                self.total += block.room
         return 0

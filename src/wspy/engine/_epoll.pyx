@@ -11,6 +11,7 @@ from libc.string cimport memcpy
 
 from ._fast cimport DONE, DUE, HANDED_OVER, UNREAD, Channel, Outcome
 from ._arriving cimport Arriving
+from ._blocks cimport Blocks
 from ._frames cimport monotonic
 from ._gate cimport Batch
 
@@ -34,6 +35,11 @@ cdef extern from "sys/socket.h" nogil:
 cdef enum:
     READY = 512
     READ_SIZE = 256 * 1024
+    # large messages are read in pieces of this size, and so much of one in a turn
+    DIRECT = 64 * 1024
+    MOST_AT_ONCE = 1024 * 1024
+    # milliseconds after which kept blocks are looked after
+    SOON = 1000
 
 
 cdef class Loop:
@@ -98,6 +104,7 @@ cdef class Loop:
         cdef double now, left
         cdef int wait, count, index
         cdef list found
+        cdef Blocks blocks = self._batch.blocks
         self.busy = 0
         self._is_due = False
         while True:
@@ -106,6 +113,8 @@ cdef class Loop:
                 left = until - monotonic()
                 # rounded up: a poll that ends just before a deadline would spin
                 wait = 0 if left <= 0 else <int> min(left * 1000 + 1, 1e9)
+            if blocks.total and not 0 <= wait <= SOON:
+                wait = SOON
             with nogil:
                 count = epoll_wait(self._descriptor, self._events, READY, wait)
             if count < 0:
@@ -114,10 +123,12 @@ cdef class Loop:
                 PyErr_CheckSignals()
                 return []
             now = monotonic()
+            if blocks.total:
+                blocks.expire(now)
             found = self._serve(count, now)
             left = monotonic()
             self.busy = left - now
-            if found or len(self._dirty) or self._is_due or not count:
+            if found or len(self._dirty) or self._is_due:
                 return found
             if self.busy > self._patience or 0 <= until <= left:
                 return found
@@ -146,18 +157,42 @@ cdef class Loop:
 
     cdef Outcome _read(self, Channel channel, double now) except *:
         cdef Arriving frame = channel.gate.arriving
-        cdef size_t have = 0
+        cdef unsigned char* place = self._buffer
+        cdef size_t room = READ_SIZE, have = 0
         cdef ssize_t size
         if not channel.is_fast or channel.gate.is_touched:
             return UNREAD
-        if frame is not None and frame.body is None:
-            have = frame.head_size
-            memcpy(self._buffer, frame.head, have)
-        size = recv(
-            channel.gate.descriptor, self._buffer + have, READ_SIZE - have, MSG_DONTWAIT
-        )
-        if size > 0:
-            return channel.consume(self._buffer, have + size, now, self._batch)
+        if frame is not None:
+            if frame.body is None:
+                have = frame.head_size
+                memcpy(place, frame.head, have)
+            elif frame.header.length - frame.have >= DIRECT:
+                return self._read_large(channel, frame, now)
+        size = recv(channel.gate.descriptor, place + have, room - have, MSG_DONTWAIT)
+        if size <= 0:
+            return self._failed(channel, size, now)
+        return channel.consume(place, have + size, now, self._batch)
+
+    cdef Outcome _read_large(self, Channel channel, Arriving frame, double now) except *:
+        """Read into the message itself, in pieces that are unmasked while they are in the cache."""
+        cdef size_t left = MOST_AT_ONCE, room
+        cdef ssize_t size
+        cdef Outcome outcome
+        while True:
+            room = min(<size_t> DIRECT, frame.make_room(now, self._batch.blocks))
+            size = recv(
+                channel.gate.descriptor, frame.data + frame.have, room, MSG_DONTWAIT
+            )
+            if size <= 0:
+                return self._failed(channel, size, now) if left == MOST_AT_ONCE else DONE
+            outcome = channel.consume(frame.data + frame.have, size, now, self._batch)
+            left -= size
+            if outcome != DONE or <size_t> size < room or left < DIRECT:
+                return outcome
+            if channel.gate.arriving is not frame:
+                return outcome
+
+    cdef Outcome _failed(self, Channel channel, ssize_t size, double now) except *:
         if size == 0:
             # the core reads it again
             return UNREAD

@@ -165,6 +165,8 @@ cdef class Channel:
         gate.link.watch.arrives(False, now)
         payload = frame.body
         frame.body = None
+        if frame.header.length >= LEAST_KEPT:
+            batch.blocks.deliver(payload)
         self._deliver(self.target.onmessage, frame.header.is_text, payload)
         return 1
 
@@ -197,10 +199,13 @@ cdef class Channel:
 cdef object new_payload(unsigned char* data, Header* header, double now, Blocks blocks):
     """Return the payload of a whole frame, or None if the core has to judge it."""
     cdef object body
-    if header.length >= LEAST_KEPT:
-        body = blocks.get(header.is_text, header.length, now)
-    else:
+    if header.length < LEAST_KEPT:
         body = new_body(header.is_text, header.length)
+    else:
+        body = blocks.get(header.is_text, header.length, now)
+        if body is None:
+            body = blocks.make(header.is_text, header.length)
+        blocks.deliver(body)
     if xor(wspy_body(body), data, header.length, header.key) or not header.is_text:
         return body
     xor(data, data, header.length, header.key)
