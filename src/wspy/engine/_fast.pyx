@@ -95,12 +95,14 @@ cdef class Channel:
             self._take(data, size, &at, now, batch)
         finally:
             # also if KeyboardInterrupt came: nothing is lost
-            if batch.count or at < size:
-                with gate:
-                    if at < size:
-                        rest = PyBytes_FromStringAndSize(<char*> data + at, size - at)
-                        gate.link.receive_plain(rest, now)
-            gate.batch = None
+            try:
+                if batch.count or at < size:
+                    with gate:
+                        if at < size:
+                            rest = PyBytes_FromStringAndSize(<char*> data + at, size - at)
+                            gate.link.receive_plain(rest, now)
+            finally:
+                gate.batch = None
         if gate.is_touched or gate.written or not self.is_fast:
             self.is_fast = False
             return HANDED_OVER
@@ -143,7 +145,7 @@ cdef class Channel:
             payload = None
         if gate.is_touched or (at[0] < size and found < 0):
             return 0
-        gate.flush(NULL, 0, None)
+        gate.flush()
         if at[0] < size and not gate.is_touched:
             self._begin(data, size, at, now, batch)
         return 0

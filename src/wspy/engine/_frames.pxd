@@ -21,6 +21,7 @@ cdef Py_ssize_t AT_OPCODE, AT_PAYLOAD
 cdef object TEXT, BINARY, TEXT_TYPE, BINARY_TYPE
 cdef object slot(object message, Py_ssize_t offset)
 cdef object new_message(bint is_text, object payload)
+cdef int drop_message(list items, Py_ssize_t index) except -1
 
 
 cdef inline int read_header(

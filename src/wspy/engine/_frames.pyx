@@ -3,7 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -13,6 +13,16 @@ from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 
 cdef extern from "Python.h":
     object PyType_GenericAlloc(type, Py_ssize_t)
+    Py_ssize_t Py_REFCNT(PyObject*)
+    ctypedef struct PyTypeObject:
+        pass
+    PyTypeObject* Py_TYPE(PyObject*)
+    PyObject* PyList_GET_ITEM(list, Py_ssize_t)
+    void PyList_SET_ITEM(list, Py_ssize_t, object)
+    void Py_XDECREF(PyObject*)
+
+cdef enum:
+    MOST_SPARE = 256
 
 cdef extern from "structmember.h":
     ctypedef struct PyMemberDef:
@@ -120,15 +130,48 @@ cdef object slot(object message, Py_ssize_t offset):
 
 
 cdef inline void _fill(object message, Py_ssize_t offset, object value):
+    cdef PyObject** place = <PyObject**> (<char*> <PyObject*> message + offset)
+    cdef PyObject* before = place[0]
     Py_INCREF(value)
-    (<PyObject**> (<char*> <PyObject*> message + offset))[0] = <PyObject*> value
+    place[0] = <PyObject*> value
+    Py_XDECREF(before)
+
+
+# messages that nobody holds any more, for the next ones; they belong to the interpreter's lock
+cdef PyObject* _spare[MOST_SPARE]
+cdef int _spares = 0
 
 
 cdef object new_message(bint is_text, object payload):
-    cdef object message = PyType_GenericAlloc(TEXT_TYPE if is_text else BINARY_TYPE, 0)
+    global _spares
+    cdef object message = None
+    if _spares and (<PyObject*> Py_TYPE(_spare[_spares - 1]) == <PyObject*> TEXT_TYPE) == is_text:
+        _spares -= 1
+        message = <object> _spare[_spares]
+        Py_DECREF(message)
+    else:
+        message = PyType_GenericAlloc(TEXT_TYPE if is_text else BINARY_TYPE, 0)
     _fill(message, AT_OPCODE, TEXT if is_text else BINARY)
     _fill(message, AT_PAYLOAD, payload)
     return message
+
+
+cdef int drop_message(list items, Py_ssize_t index) except -1:
+    """Put None into the list in place of an item, which is kept if it is a message of no one."""
+    global _spares
+    cdef PyObject* item = PyList_GET_ITEM(items, index)
+    cdef PyObject* kind = <PyObject*> Py_TYPE(item)
+    cdef bint is_free = _spares < MOST_SPARE and Py_REFCNT(item) == 1
+    if is_free and (kind == <PyObject*> BINARY_TYPE or kind == <PyObject*> TEXT_TYPE):
+        _spare[_spares] = item
+        _spares += 1
+        # the list's reference is ours now
+        Py_INCREF(None)
+        PyList_SET_ITEM(items, index, None)
+        _fill(<object> item, AT_PAYLOAD, None)
+    else:
+        items[index] = None
+    return 0
 
 
 def _check_layout():

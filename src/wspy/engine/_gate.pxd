@@ -8,10 +8,18 @@ cdef enum:
 cdef class Batch:
     cdef unsigned char* data
     cdef size_t size
-    cdef object items
+    cdef size_t total
+    cdef list items
     cdef size_t* ends
     cdef Py_ssize_t count
+    cdef list owners
+    cdef Py_ssize_t owned
     cdef readonly Blocks blocks
+
+    cdef void add(
+        self, unsigned char first, object message, object owner, const char* data, size_t length
+    ) noexcept
+    cdef int clear(self, list written) except -1
 
 cdef class Gate:
     cdef void* lock
@@ -29,7 +37,6 @@ cdef class Gate:
 
     cdef int _hand_over(self) except -1
     cdef int gather(self, object message) except -1
-    cdef int flush(self, const unsigned char* payload, size_t size, object owner) except -1
-    cdef int _keep(self, object owner, size_t sent) except -1
-    cdef int _drop(self) except -1
-    cdef int spill(self, object owner, size_t sent) except -1
+    cdef int flush(self) except -1
+    cdef int _keep(self, size_t sent) except -1
+    cdef int spill(self, size_t sent) except -1
