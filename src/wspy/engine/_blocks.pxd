@@ -35,8 +35,8 @@ cdef class Blocks:
     cdef readonly size_t total
     cdef double _used
 
-    cdef object get(self, bint is_text, size_t length, double now)
-    cdef object make(self, bint is_text, size_t length)
+    cpdef object get(self, bint is_text, size_t length, double now)
+    cpdef object make(self, bint is_text, size_t length)
     cdef bint _make_room(self, size_t length) except -1
-    cdef int deliver(self, object body) except -1
-    cdef int expire(self, double now) except -1
+    cpdef int deliver(self, object body) except -1
+    cpdef int expire(self, double now) except -1

@@ -31,7 +31,7 @@ cdef class Blocks:
     def __cinit__(self):
         self._kept = []
 
-    cdef object get(self, bint is_text, size_t length, double now):
+    cpdef object get(self, bint is_text, size_t length, double now):
         """Return a body for a frame that has come, or None if nothing fits."""
         cdef Block block
         self._used = now
@@ -45,7 +45,7 @@ cdef class Blocks:
                 return block.body
         return None
 
-    cdef object make(self, bint is_text, size_t length):
+    cpdef object make(self, bint is_text, size_t length):
         """Return a new body of at least ``LEAST_KEPT`` bytes, which may come back."""
         cdef Block block
         body = new_body(is_text, length)
@@ -74,7 +74,7 @@ cdef class Blocks:
             del self._kept[index]
         return True
 
-    cdef int deliver(self, object body) except -1:
+    cpdef int deliver(self, object body) except -1:
         """Take note that a body is a message's now."""
         cdef Block block
         for block in self._kept:
@@ -83,7 +83,7 @@ cdef class Blocks:
                 break
         return 0
 
-    cdef int expire(self, double now) except -1:
+    cpdef int expire(self, double now) except -1:
         """Free what was not used for a while; call it now and then while there is any."""
         cdef Block block
         if now - self._used > IDLE:

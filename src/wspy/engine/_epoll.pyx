@@ -146,7 +146,12 @@ cdef class Loop:
             if events == EPOLLIN:
                 channel = self._channels.get(descriptor)
                 if channel is not None:
-                    outcome = self._read(<Channel> channel, now)
+                    try:
+                        outcome = self._read(<Channel> channel, now)
+                    except Exception as error:
+                        # a mistake of ours costs one client, not all
+                        channel.give_up(error)
+                        outcome = HANDED_OVER
                     if outcome == DONE or outcome == DUE:
                         self._is_due |= outcome == DUE
                         continue

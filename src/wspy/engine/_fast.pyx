@@ -34,6 +34,7 @@ cdef class Channel:
     - ``handler_raised(handler, error)``: a handler of the user's failed,
     - ``begins(now)``: a message begins to arrive; returns whether that makes something due
       sooner than the driver has planned,
+    - ``give_up(error)``: something went wrong that is nobody's task,
     - ``_turn``: for how many seconds messages are handed out before others have their turn.
     """
 

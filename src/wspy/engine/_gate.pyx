@@ -160,6 +160,8 @@ cdef class Gate:
             try:
                 self._hand_over()
             except BaseException:
+                # nobody knows what was handed over: better no byte than a wrong one
+                self.link.abort()
                 self.__exit__()
                 raise
 
@@ -167,11 +169,12 @@ cdef class Gate:
         PyThread_release_lock(self.lock)
 
     cdef int _hand_over(self) except -1:
+        cdef Arriving frame = self.arriving
         if self.batch is not None:
             self.spill(0)
-        if self.arriving is not None:
-            self.link.receive_plain(self.arriving.as_received(), self.arriving.when)
+        if frame is not None:
             self.arriving = None
+            self.link.receive_plain(frame.as_received(), frame.when)
         return 0
 
     @property

@@ -101,16 +101,13 @@ class Link:
                 return
             self.pump()
         if data:
-            self._receive_plain(data, now)
+            self.receive_plain(data, now)
         if self.tls is not None and self.tls.ended and not self.eof:
             self.receive_eof(now)
 
     def receive_plain(self, data: bytes, now: float) -> None:
-        """Take bytes that the socket read, and TLS has decrypted already if there is any."""
+        """Take bytes as :meth:`receive` does, but after TLS, if there is any."""
         self.watch.received(now)
-        self._receive_plain(data, now)
-
-    def _receive_plain(self, data: bytes, now: float) -> None:
         if self.phase is Phase.OPENING:
             self.opening.receive_data(data)
             self._push_opening(now)
