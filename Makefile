@@ -10,6 +10,8 @@ PYTEST ?=
 RUNS   ?= 1000000
 PEERS  := benchmarks/.venv
 PURE   := protocol handshake extensions
+# what an editable installation is made of that Python does not read anew by itself
+BUILT  := pyproject.toml setup.py $(wildcard src/wspy/engine/*.pyx src/wspy/engine/*.px[di] src/wspy/engine/*.h)
 
 .PHONY: help demo test check rules stress soak loss faults abuse fuzz interop autobahn autobahn-full
 .PHONY: bench bench-quick build clean
@@ -35,21 +37,21 @@ help:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.demo: pyproject.toml | $(BIN)/python
+$(VENV)/.demo: $(BUILT) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(BIN)/python
+$(VENV)/.test: $(BUILT) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
 	@touch $@ $(VENV)/.demo
 
-$(VENV)/.fuzz: pyproject.toml | $(BIN)/python
+$(VENV)/.fuzz: $(BUILT) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary atheris \
 		--editable ".[fuzz]" || { echo "no atheris for $$($(BIN)/python -V) on this machine:" \
 		"it has wheels for CPython 3.10 to 3.14 on Linux x86_64" >&2; exit 1; }
 	@touch $@ $(VENV)/.test $(VENV)/.demo
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
+$(VENV)/.dev: $(BUILT) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@ $(VENV)/.test $(VENV)/.demo
 

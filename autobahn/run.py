@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 import peers
 from kosoku import FailureError, run_fuzzingclient, run_fuzzingserver
 
+from wspy import engine
+
 SELECTIONS = {
     "quick": [*(f"{major}.*" for major in range(1, 8)), "10.*"],
     "full": ["9.*", "12.*", "13.*"],
@@ -32,6 +34,9 @@ NOT_HINTED = [
     *(f"{major}.*" for major in range(1, 13)),
     *(f"13.{minor}.*" for minor in (1, 3, 4, 7)),
 ]
+
+# whose messages the compiled engine takes
+TAKEN = {"server epoll"}
 
 INFORMATIONAL_ALLOWED = {"7.1.6", "7.13.1", "7.13.2"}
 # seconds for one peer
@@ -50,10 +55,14 @@ class Failure(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What one peer did."""
+    """What one peer did.
+
+    :ivar taken: messages that the compiled engine took.
+    """
 
     peer: str
     seconds: float = 0.0
+    taken: int = 0
     ok: int = 0
     informational: int = 0
     failures: list[Failure] = field(default_factory=list)
@@ -131,12 +140,13 @@ def drive_client(echo: Echo, url: str) -> int:
 
 def print_table(outcomes: Sequence[Outcome]) -> None:
     """Print a line per peer, then each failure, then the sum."""
-    print(f"\n{'peer':<18}{'cases':>7}{'OK':>7}{'inform.':>9}{'failed':>8}{'seconds':>9}")
+    print(f"\nengine: {engine.name}")
+    print(f"{'peer':<18}{'cases':>7}{'OK':>7}{'inform.':>9}{'failed':>8}{'seconds':>9}{'taken':>8}")
     for outcome in outcomes:
         failed = len(outcome.failures)
         print(
             f"{outcome.peer:<18}{outcome.passed + failed:>7}{outcome.ok:>7}"
-            f"{outcome.informational:>9}{failed:>8}{outcome.seconds:>9.1f}"
+            f"{outcome.informational:>9}{failed:>8}{outcome.seconds:>9.1f}{outcome.taken:>8}"
         )
     for outcome in outcomes:
         for failure in outcome.failures:
@@ -154,10 +164,14 @@ async def run_all(arguments: argparse.Namespace) -> list[Outcome]:
     limit = TIME_LIMITS.get(arguments.cases, USUAL_TIME_LIMIT)
     outcomes = []
     for role, name, judge_it in jobs:
+        before = engine.accepted()
         try:
             outcome = await asyncio.wait_for(judge_it(name, cases, arguments.parallel), limit)
         except asyncio.TimeoutError:
             outcome = Outcome(f"{role} {name}", limit, failures=[Failure("-", "took too long")])
+        outcome.taken = engine.accepted() - before
+        if engine.is_fast and outcome.peer in TAKEN and not outcome.taken:
+            outcome.failures.append(Failure("-", "the compiled engine took no message"))
         print(f"{outcome.peer}: {outcome.passed} passed", flush=True)
         outcomes.append(outcome)
     return outcomes

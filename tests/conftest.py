@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import signal
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import pytest
 import trustme
+
+import wspy
+from tests.libraries import CHOICES, libraries_of
+from wspy.extensions import backend
 
 # The suite gives the same answer each time it is run; `--hypothesis-profile=explore` looks further.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
@@ -20,6 +25,19 @@ hypothesis.settings.load_profile("suite")
 # that send it need the usual.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", params=CHOICES, ids=lambda names: "+".join(("zlib", *names)))
+def libraries(request: pytest.FixtureRequest) -> Iterator[backend.Libraries]:
+    """Run a test, or a module, on each set of compression libraries that is installed."""
+    found = libraries_of(request.param)
+    backend.use(found)
+    yield found
+    backend.use(None)
+
+
+def pytest_report_header() -> str:
+    return f"engine: {wspy.engine.name}"
 
 
 @dataclass(frozen=True)

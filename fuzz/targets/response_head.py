@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -142,7 +143,9 @@ def _check_accepted(handshake: ClientHandshake, options: ClientOptions, stream: 
 def _last_head(stream: bytes) -> tuple[Head, bytes]:
     """Return the first head that is not an interim one, and what follows it."""
     while True:
-        parsed = split_head(stream)
+        lines, end, rest = stream.partition(b"\r\n\r\n")
+        # RFC 9112 §5.2: a folded line is one line
+        parsed = split_head(re.sub(rb"\r\n[ \t]+", b" ", lines) + end + rest)
         assert parsed is not None
         head, stream = parsed
         if head.status == 101 or head.status >= 200:

@@ -49,7 +49,7 @@ from .protocol.close import (
     CLOSE_TRY_AGAIN_LATER,
     CLOSE_UNABLE,
 )
-from .protocol.events import Close, Failure, Ping, Pong
+from .protocol.events import Close, Failure, Ping, Pong, Progress
 from .protocol.frame import ControlFrame, Frame, close_frame, contains_frame, pop_frame, read_frame
 from .protocol.limits import Limits
 from .protocol.message import BinaryMessage, Message, TextMessage
@@ -115,6 +115,7 @@ __all__ = [
     "Ping",
     "PingError",
     "Pong",
+    "Progress",
     "ProtocolError",
     "Request",
     "Response",

@@ -6,6 +6,8 @@ import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+from wspy import engine
+
 from .case import Abuse
 from .scene import play
 from .tables import ABUSES
@@ -37,6 +39,7 @@ def main() -> int:
     # in little most of the time is spent waiting, and times are not judged
     with ThreadPoolExecutor(_QUICK_AT_ONCE if arguments.quick else 1) as pool:
         results = list(pool.map(lambda scene: _play(*scene, full=not arguments.quick), scenes))
+    print(f"engine: {engine.name}\n")
     print(table(results))
     missed = sum(bool(result.missed) for result in results)
     print(f"\n{len(results)} played, {missed} missed a bound")

@@ -179,9 +179,16 @@ class Subject(Process):
 
     def cpu(self) -> float:
         """Return the CPU time of the process in seconds."""
+        return float(self._answer("answer"))
+
+    def taken(self) -> int:
+        """Return how many messages the compiled engine took there."""
+        return int(self._answer("taken"))
+
+    def _answer(self, key: str) -> Any:
         self._asked += 1
         self.tell(do="answer")
-        return float(self.wait("answer", self._asked)["answer"])
+        return self.wait("answer", self._asked)[key]
 
     def _status(self, name: str) -> int:
         with open(f"/proc/{self.pid}/status") as lines:

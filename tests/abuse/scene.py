@@ -17,6 +17,7 @@ from tests.rfc.wire import binary
 
 from .attacker import Attacker, connect, wait_ends
 from .case import CLIENTS, Abuse
+from .cores import share, yielding
 from .honest import PATH as HONEST
 from .honest import Honest, Latency
 from .process import PATIENCE, End, Subject
@@ -147,9 +148,10 @@ class Scene:
         before = self.subject.settled(), self.subject.threads(), self.subject.descriptors()
         log_before, cpu_before = self.subject.log_size, self.subject.cpu()
         self.subject.forget_peak()
-        self.abuse.play(self)
-        if honest is not None:
-            costs.beside = honest.window()
+        with yielding():
+            self.abuse.play(self)
+            if honest is not None:
+                costs.beside = honest.window()
         costs.cpu = self.subject.cpu() - cpu_before
         if honest is not None and costs.beside is not None:
             costs.cpu = max(0.0, costs.cpu - per_round * costs.beside.count)
@@ -186,6 +188,8 @@ class Scene:
         if not self.is_server:
             self.subject.tell(do="connect", port=honest.port, path=HONEST)
         honest.wait_open()
+        if self.full:
+            share(self.subject.pid, honest.pid)
         return honest
 
     def _idle(self, honest: Honest) -> tuple[Latency, float]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import wspy
 from tests.rfc.servers import Listener
+from wspy import engine
 from wspy.drivers import connection
 from wspy.drivers.keeper import keeper
 
@@ -207,7 +208,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["descriptors"], order["descriptors"]))
     if order["keeper"] is not None:
         # how often those are listened to who do not receive
-        keeper._every = connection._LISTEN_EVERY = order["keeper"]
+        keeper._every = connection.Connection._LISTEN_EVERY = order["keeper"]
     options = order["options"]
     options["extensions"] = [EXTENSIONS[name]() for name in order["extensions"]]
     if order["kind"] in CLIENTS:
@@ -231,7 +232,8 @@ def _obey(client: Client | None) -> None:
         elif what["do"] == "close":
             Habits.awake.set()
         else:
-            say(answer=time.process_time(), threads=threading.active_count())
+            taken = engine.accepted()
+            say(answer=time.process_time(), threads=threading.active_count(), taken=taken)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from tests.rfc.wire import binary
+from wspy import engine
 
 from .case import Abuse, Bounds
 from .honest import Latency
@@ -87,3 +89,18 @@ def test_memory_and_ends_of_a_subject_are_seen() -> None:
     abuse = Abuse("hoard", "nothing", ("Server",), Bounds(memory=0.5, told=(1008,)), _hoard)
     missed = [check.name for check in play(abuse, "Server", full=False).missed]
     assert missed == ["memory, MiB", "told"]
+
+
+def test_the_subject_is_on_the_engine_that_is_in_use_here() -> None:
+    abuse = Abuse("self-test", "nothing", ("AsyncServer",), _BOUNDS, lambda scene: None)
+    taken = []
+
+    def exchange(scene: Scene) -> None:
+        attacker = scene.attacker()
+        for _ in range(10):
+            attacker.send(binary(b"hello"))
+        scene.wait(lambda: scene.subject.taken() == 10 * engine.is_fast, "messages taken")
+        taken.append(scene.subject.taken())
+
+    play(dataclasses.replace(abuse, play=exchange), "AsyncServer", full=False, alone=True)
+    assert taken == [10 * engine.is_fast]

@@ -30,13 +30,14 @@ _FILES = (waiting.__file__, reference.__file__, link.__file__)
 
 
 class CtrlC:
-    """Raises KeyboardInterrupt at the n-th moment; use it in a ``with`` block.
+    """Raises KeyboardInterrupt at the n-th moment in these files; use it in a ``with`` block.
 
     Signals are handled after calls, at the beginning of functions, and where loops begin again.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, files: tuple[str, ...] = _FILES) -> None:
         self._left = number
+        self._files = files
         self._before: dict[FrameType, dis.Instruction | None] = {}
         self._codes: dict[CodeType, dict[int, dis.Instruction]] = {}
         self.has_come = False
@@ -51,7 +52,7 @@ class CtrlC:
         sys.settrace(None)
 
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        if frame.f_code.co_filename not in _FILES:
+        if frame.f_code.co_filename not in self._files:
             return None
         frame.f_trace_opcodes = True
         if event == "opcode" and not self.has_come and self._is_moment(frame):
@@ -124,20 +125,22 @@ class Two:
                 assert ctrl_c.has_come
         return ctrl_c.has_come
 
+    def is_finished(self) -> bool:
+        with self.pump.lock:
+            return self.pump.engine.finished
+
     def check(self) -> bool:
         """The other thread goes on, and so can this one; no message is lost but with its TCP.
 
         Return whether TCP is still there, as it is unless Ctrl-C hit the middle of a step.
         """
-        assert self.pump.lock.acquire(timeout=SECONDS), "the lock is held by nobody"
-        self.pump.lock.release()
-        with self.pump.lock:
-            was_aborted = self.pump.engine.finished
+        # in another thread, for the lock may be held by nobody
+        was_aborted = Task(self.is_finished).result(SECONDS)
         self.theirs.close()
         self.other.result(SECONDS)
         assert self.pump.wait(self.finished, SECONDS)
         assert self.ours.fileno() == -1
-        assert not self.pump._waiters
+        assert not self.pump.waiters
         assert len(self.messages) == 1 or was_aborted
         return not was_aborted
 
@@ -149,7 +152,7 @@ def test_one_who_polls_while_another_sleeps(monkeypatch: pytest.MonkeyPatch) -> 
     def begin_other(*arguments: Any) -> int:
         if threading.current_thread() is threading.main_thread() and not hasattr(two, "other"):
             two.other = Task(two.pump.wait, two.finished)
-            wait_until(lambda: len(two.pump._waiters) == 2)
+            wait_until(lambda: len(two.pump.waiters) == 2)
             two.send()
         return poll(*arguments)
 

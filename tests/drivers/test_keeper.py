@@ -82,7 +82,7 @@ class Echo(wspy.AsyncServer):
 
 def test_a_client_that_does_nothing_answers_pings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "keeper", Keeper(every=0.01))
-    monkeypatch.setattr(connection, "_LISTEN_EVERY", 0.0)
+    monkeypatch.setattr(connection.Connection, "_LISTEN_EVERY", 0.0)
     server = Echo(("127.0.0.1", 0), ping_interval=0.05, ping_timeout=30.0)
     server.ponged = threading.Event()
     with server.running() as (host, port), wspy.connect(f"ws://{host}:{port}/") as client:
@@ -95,7 +95,7 @@ def test_a_client_that_does_nothing_answers_pings(monkeypatch: pytest.MonkeyPatc
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """A keeper that looks all the time."""
     monkeypatch.setattr(connection, "keeper", Keeper(every=0.005))
-    monkeypatch.setattr(connection, "_LISTEN_EVERY", 0.0)
+    monkeypatch.setattr(connection.Connection, "_LISTEN_EVERY", 0.0)
 
 
 @pytest.mark.usefixtures("eager")

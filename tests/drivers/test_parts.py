@@ -468,7 +468,7 @@ def test_who_writes_listens_as_well_once_the_reader_has_gone(
             assert link.session is not None
             link.session.send(b"x" * 3_000_000)
         writer = Task(pump.wait, lambda now: pump.engine.finished or None)
-        wait_until(lambda: len(pump._waiters) == 2)
+        wait_until(lambda: len(pump.waiters) == 2)
         theirs.send(pack(9, "p"))
         assert reader.result() == wspy.Ping(b"p")
         wait_until(lambda: pump._polled == 3)

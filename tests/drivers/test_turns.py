@@ -52,6 +52,22 @@ def test_a_client_with_many_messages_has_one_turn_after_the_other(
     assert server.seen.index("h") < 10
 
 
+def test_a_client_with_a_message_in_many_pieces_has_one_turn_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ServerClient, "_turn", 0.0)
+    server = Turns()
+    with server.running(), _connect(server) as flooding, _connect(server) as honest:
+        pieces = flooding.pack(1, "g", final=False) + flooding.pack(0, "g", final=False) * 500
+        flooding.send_bytes(flooding.pack(1, "f") + pieces + flooding.pack(0, "g"))
+        flooding.send(1, "flood's end")
+        assert server.begun.wait(PATIENCE)
+        honest.send(1, "honest")
+        server.may_go_on.set()
+        assert server.done.wait(PATIENCE)
+    assert server.seen == "fhgf"
+
+
 @pytest.mark.skipif(engine.is_fast, reason="the reference's reads; the fast path has one buffer")
 def test_of_a_client_whose_turns_are_long_little_is_read_at_once(
     monkeypatch: pytest.MonkeyPatch,

@@ -58,7 +58,7 @@ def test_abort_wakes_who_waits_for_a_fragmented_message(raw_server: RawServer) -
     first = Task(client.send_fragments, parts())
     wait_until(lambda: client._fragmenting is not None)
     second = Task(client.send, "second")
-    wait_until(lambda: len(client._pump._waiters) == 1 and client._pump._polled == 0)
+    wait_until(lambda: len(client._pump.waiters) == 1 and client._pump._polled == 0)
     client.abort()
     try:
         with pytest.raises(wspy.SocketClosed) as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import socket
 import threading
 import time
@@ -13,13 +14,23 @@ import wspy
 from tests.engine.helpers import REQUEST
 from wspy import engine
 from wspy.drivers import epoll, poller, served
+from wspy.protocol.frame import Frame
 
 if "fast" in engine.ENGINES:
     from wspy.drivers import fast
 
 LIMITS: dict[str, Any] = {"max_message": 70_000, "max_fragments": 8, "ping_interval": None}
 Step = bytes | Callable[[Any], None]
-BEHAVIOURS = ("echo", "text", "twice", "silent", "close", "ping", "raise", "abort", "fragments")
+BEHAVIOURS = (
+    *("echo", "text", "twice", "silent", "close", "ping", "raise", "abort", "fragments", "ask"),
+)
+# what onopen does
+WELCOMES = ("", "", "twice", "close", "ping", "raise", "abort", "fragments", "ask")
+# how the request comes, and what comes with it
+HEADS = (
+    *([REQUEST], [REQUEST[:20], REQUEST[20:]], [REQUEST + Frame(1, "early", mask=True).pack()]),
+    *([REQUEST.replace(b"13", b"8")], [b"\r\n" + REQUEST], [REQUEST[:-3]]),
+)
 
 
 class Recorder(wspy.AsyncServer):
@@ -27,6 +38,7 @@ class Recorder(wspy.AsyncServer):
 
     behaviour = "echo"
     limits = LIMITS
+    welcome = ""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(("127.0.0.1", 0), **options)
@@ -34,6 +46,11 @@ class Recorder(wspy.AsyncServer):
         # apart from the others, for reads of another size are other turns
         self.sent: list[wspy.Message] = []
         self.accelerated = 0
+
+    def onopen(self, client: Any) -> None:
+        self.told.append("open")
+        # a length that all of them act upon
+        act(self.welcome, client, wspy.TextMessage("all"))
 
     def onmessage(self, client: Any, message: wspy.Message) -> None:
         self.told.append(message)
@@ -74,8 +91,16 @@ def act(behaviour: str, client: Any, message: wspy.Message) -> None:
         raise ValueError("as planned")
     if behaviour == "abort" and len(message) % 3 == 0:
         client.abort()
+    if behaviour == "ask":
+        # what somebody has changed must not be forgotten
+        request = client.request
+        request.user = f"{request.user} {request.target}"
+        client.send(request.user)
     if behaviour == "fragments":
         client.send("in parts", fragment_size=3)
+    if behaviour == "uncompressed":
+        client.send(message, compress=False)
+        client.send(message)
 
 
 def play(
@@ -83,7 +108,10 @@ def play(
     server_class: type[Recorder],
     behaviour: str,
     steps: Sequence[Step],
+    heads: Sequence[bytes] = HEADS[0],
+    welcome: str = "",
     waits: bool = False,
+    **options: Any,
 ) -> Any:
     """Return what the server told, sent and accelerated.
 
@@ -91,8 +119,8 @@ def play(
     :param waits: whether the server ends the connection by itself, in time.
     """
     swift = kind == "fast"
-    server = server_class(**server_class.limits)
-    server.behaviour = behaviour
+    server = server_class(**server_class.limits, **options)
+    server.behaviour, server.welcome = behaviour, welcome
     server._thread = threading.current_thread()
     server._patience = lambda: 0.0  # type: ignore[method-assign]
     kind_of_client = fast.FastClient if swift else served.ServerClient
@@ -106,7 +134,7 @@ def play(
     try:
         loop.register(server._waker.fileno(), poller.READ)
         server._start(loop, ours, "", server._clock())
-        for step in (REQUEST, *steps, None):
+        for step in (*heads, *steps, None):
             if step is None and waits:
                 _await_end(server, loop)
                 out += _received(theirs)
@@ -128,10 +156,13 @@ def play(
     finally:
         epoll.NewClient = before  # type: ignore[misc]
         theirs.close()
-        ours.close()
+        for client in list(server._members.values()):
+            client.abort()
+            client.serve(0, 0.0)
         loop.close()
         server._close_sockets()
-    return (server.told, server.sent), out.partition(b"\r\n\r\n")[2], server.accelerated
+    date = re.compile(rb"Date: [^\r]*\r\n")
+    return (server.told, server.sent), date.sub(b"", out), server.accelerated
 
 
 def _await_end(server: Recorder, loop: Any) -> None:
@@ -172,12 +203,10 @@ def _received(sock: socket.socket) -> bytes:
     return data
 
 
-def both(
-    server_class: type[Recorder], behaviour: str, chunks: Sequence[Step], waits: bool = False
-) -> int:
+def both(server_class: type[Recorder], behaviour: str, chunks: Sequence[Step], **options: Any) -> int:
     """Compare the engines; return how many messages the fast one took."""
-    told, sent, none = play("reference", server_class, behaviour, chunks, waits)
-    told_fast, sent_fast, count = play("fast", server_class, behaviour, chunks, waits)
+    told, sent, none = play("reference", server_class, behaviour, chunks, **options)
+    told_fast, sent_fast, count = play("fast", server_class, behaviour, chunks, **options)
     assert told_fast == told
     assert sent_fast == sent
     assert none == 0

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.engine.players import BEHAVIOURS, Recorder, Telling, both
+from tests.engine.players import BEHAVIOURS, HEADS, WELCOMES, Recorder, Telling, both
 from wspy import engine
 from wspy.protocol.frame import Frame
 
 pytestmark = pytest.mark.skipif(
-    "fast" not in engine.ENGINES, reason="the compiled engine is not built (WSPY_ACCEL=require)"
+    "fast" not in engine.ENGINES, reason="the compiled engine is not in use"
 )
 
 sizes = st.sampled_from([0, 1, 5, 125, 126, 300, 65_535, 65_536, 70_001])
@@ -47,6 +47,24 @@ def test_the_engines_are_equal(
     chunks: list[bytes], behaviour: str, server_class: type[Recorder]
 ) -> None:
     both(server_class, behaviour, chunks)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    streams(),
+    st.sampled_from(BEHAVIOURS),
+    st.sampled_from([Recorder, Telling]),
+    st.sampled_from(WELCOMES),
+    st.sampled_from(HEADS),
+)
+def test_the_engines_open_connections_equally(
+    chunks: list[bytes],
+    behaviour: str,
+    server_class: type[Recorder],
+    welcome: str,
+    heads: list[bytes],
+) -> None:
+    both(server_class, behaviour, chunks, welcome=welcome, heads=heads)
 
 
 def test_whole_frames_take_the_fast_path() -> None:

@@ -158,6 +158,17 @@ def test_message_timeout_counts_from_the_first_byte() -> None:
     assert link.deadline() == 219 + 5
 
 
+def test_message_timeout_counts_while_a_message_keeps_coming() -> None:
+    # RFC 6455 §10.4
+    link = server_link(replace(NOTHING, message_timeout=60))
+    link.burst = 1
+    link.receive(REQUEST, 0)
+    link.receive(Frame(1, "a", final=False, mask=True).pack() * 2, 100)
+    assert isinstance(link.next_event(100), Opened)
+    assert isinstance(link.next_event(100), wspy.Progress)
+    assert link.deadline() == 160
+
+
 def test_skipped_time_does_not_count() -> None:
     link = open_link(replace(NOTHING, message_timeout=60))
     link.receive(b"\x81", 10)

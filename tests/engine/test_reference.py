@@ -10,7 +10,6 @@ import pytest
 
 import wspy
 from tests.engine.helpers import REQUEST, pack, server_link
-from wspy import engine
 from wspy.engine.lifecycle import Opened
 from wspy.engine.reference import ReferenceEngine
 
@@ -123,10 +122,3 @@ def test_a_socket_that_is_tls_already() -> None:
         made.link.time_out_opening(0.0)
         made.on_writable(0.0)
         assert made.link.wire.size > 0
-
-
-def test_the_choice_of_an_engine() -> None:
-    assert engine.choose("") in engine.ENGINES
-    assert engine.choose("reference") == "reference"
-    with pytest.raises(ImportError, match="WSPY_ENGINE=warp"):
-        engine.choose("warp")

@@ -15,6 +15,8 @@ from wspy.errors import PayloadTooBig, ProtocolError
 from wspy.extensions import backend
 from wspy.extensions.deflate import EMPTY_BLOCK, SLICE, STEP, TAIL, Deflater, Inflater
 
+pytestmark = pytest.mark.usefixtures("libraries")
+
 HELLO = bytes.fromhex("f248cdc9c90700")
 
 
@@ -48,13 +50,16 @@ def test_one_block() -> None:
     )
 
 
-def test_sharing_the_window() -> None:
+def test_sharing_the_window(libraries: backend.Libraries) -> None:
     # RFC 7692 §7.2.3.2
     sender, receiver = deflater(), Inflater(15, True)
     assert receiver.inflate(sender.deflate(b"Hello", end=True), end=True) == b"Hello"
     second = sender.deflate(b"Hello", end=True)
-    assert second == bytes.fromhex("f200110000")
+    if libraries.names == ("zlib",):
+        assert second == bytes.fromhex("f200110000")
+    assert len(second) < len(HELLO)
     assert receiver.inflate(second, end=True) == b"Hello"
+    assert receiver.inflate(bytes.fromhex("f200110000"), end=True) == b"Hello"
 
 
 def test_a_block_without_compression() -> None:

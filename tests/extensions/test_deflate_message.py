@@ -13,6 +13,7 @@ from tests.extensions.helpers import Pair, agree, carry, sessions
 from wspy.errors import PayloadTooBig, ProtocolError
 from wspy.extensions.base import Extension
 from wspy.extensions.deflate import TAIL
+from wspy.extensions.deflate_frame import DeflateFrame
 from wspy.extensions.deflate_message import PARAMS, DeflateMessage
 from wspy.extensions.negotiation import accept, confirm, offer
 from wspy.protocol.events import Failure
@@ -27,6 +28,8 @@ from wspy.protocol.opcodes import (
 )
 from wspy.protocol.role import Role
 from wspy.protocol.session import Session
+
+pytestmark = pytest.mark.usefixtures("libraries")
 
 NAME = "permessage-deflate"
 TEXT = "a sentence that is long enough to be compressed, and compressed, and compressed"
@@ -322,3 +325,53 @@ def test_round_trips(
             sender.send(message, fragment_size=size, compress=compress)
         receiver.receive_data(sender.data_to_send())
         assert list(receiver.events()) == [message for message, _, _ in messages]
+
+
+# What engines and broadcasts use
+
+
+def test_whole_messages_are_changed_as_frames_are() -> None:
+    # RFC 7692 §7.2.1, §7.2.2
+    by_frame, whole = agree(DeflateMessage()), agree(DeflateMessage())
+    for text in (TEXT, TEXT, "short", "", TEXT * 2000):
+        frame = by_frame.client.onsend(Frame(OPCODE_TEXT, text))
+        packed = whole.client.apply_whole(text.encode())
+        assert packed == (frame.payload if frame.rsv1 else None)
+        if packed is not None:
+            assert whole.server.undo_whole(packed, 1_000_000) == text.encode()
+            assert by_frame.server.onrecv(frame).payload == text.encode()
+
+
+def test_whole_messages_have_a_budget() -> None:
+    # RFC 6455 §10.4
+    pair = agree(DeflateMessage())
+    with pytest.raises(PayloadTooBig, match="limit of 99;"):
+        pair.server.undo_whole(pair.client.apply_whole(bytes(100)), 99)
+    with pytest.raises(ProtocolError, match="RFC 7692"):
+        agree(DeflateMessage()).server.undo_whole(b"\xff", 99)
+
+
+def test_who_is_alike() -> None:
+    # RFC 7692 §7.1.1: what is taken over differs between connections
+    assert agree(DeflateMessage()).server.alike is None
+    assert agree(DeflateFrame()).server.alike is None
+    options: dict[str, Any] = {"server_no_context_takeover": True}
+    server = DeflateMessage(**options)
+    one, other = agree(DeflateMessage(), server).server, agree(DeflateMessage(), server).server
+    assert one.alike == other.alike is not None
+    for more in (
+        {"server_max_window_bits": 10},
+        {"level": 7},
+        {"mem_level": 8},
+        {"compression_threshold": 100},
+    ):
+        differs = agree(DeflateMessage(), DeflateMessage(**options, **more)).server
+        assert differs.alike not in (None, one.alike)
+
+
+def test_a_derived_extension_is_like_no_other() -> None:
+    class Derived(DeflateMessage):
+        class Instance(DeflateMessage.Instance):
+            pass
+
+    assert agree(DeflateMessage(), Derived(server_no_context_takeover=True)).server.alike is None

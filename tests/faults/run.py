@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from wspy import engine
+
 from .plan import ACCEPTS, CONNECTS, FATAL, STREAM
 from .story import contexts
 from .subjects import SUBJECTS
@@ -169,7 +171,8 @@ def _check_kept() -> None:
 
 def table(tallies: list[Tally]) -> str:
     """Show what was played, for people and for the documentation."""
-    lines = ["| driver | connections | messages | faults | of these fatal | seconds |"]
+    lines = [f"engine: {engine.name}", ""]
+    lines.append("| driver | connections | messages | faults | of these fatal | seconds |")
     lines.append("|---|---|---|---|---|---|")
     for tally in tallies:
         fatal = sum(tally.kinds[kind] for kind in FATAL)

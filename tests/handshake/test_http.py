@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 from typing import Any
 
 import pytest
@@ -189,3 +190,11 @@ def test_response_text() -> None:
 def test_a_header_is_two_strings(pair: tuple[Any, Any]) -> None:
     with pytest.raises(TypeError, match="two strings"):
         Headers([pair])
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_dates_are_those_of_the_standard_library(now: int) -> None:
+    # RFC 9110 §5.6.7
+    assert Response(400).encode(now=now).split(b"\r\n")[1] == b"Date: " + (
+        email.utils.formatdate(now, usegmt=True).encode()
+    )

@@ -139,6 +139,7 @@ class FakeHook:
         self.optional = optional
         self.budget: int | None = None
         self.limit: int | None = None
+        self.alike: object = None
         self.seen: list[tuple[int, bytes, bool]] = []
         self.budgets: list[tuple[int | None, int | None]] = []
         self.closed = 0

@@ -22,7 +22,7 @@ from tests.protocol.helpers import (
 )
 from wspy.errors import ProtocolError
 from wspy.protocol.close import pack_close
-from wspy.protocol.events import Close, Failure, Ping, Pong
+from wspy.protocol.events import Close, Failure, Ping, Pong, Progress
 from wspy.protocol.message import BinaryMessage, Message, TextMessage
 from wspy.protocol.opcodes import (
     OPCODE_BINARY,
@@ -377,7 +377,7 @@ def test_idle_is_when_a_plain_frame_would_be_a_message(role: Role) -> None:
     masked = not role.masks
     whole = raw(OPCODE_TEXT, b"hello", masked=masked)
     assert session.is_idle
-    assert session.sends_plain
+    assert session.may_send
     assert session.frames.parser.missing is None
     session.receive_data(whole[:-2])
     assert not session.is_idle
@@ -388,8 +388,18 @@ def test_idle_is_when_a_plain_frame_would_be_a_message(role: Role) -> None:
     assert session.is_idle
     session.send_text("a part", final=False)
     assert session.is_idle
-    assert not session.sends_plain
+    assert not session.may_send
     session.receive_eof()
     assert not session.is_idle
     assert isinstance(session.next_event(), Failure)
-    assert not session.sends_plain
+    assert not session.may_send
+
+
+@both_roles
+def test_a_burst_of_frames_without_an_event_is_one(role: Role) -> None:
+    session, peer = Session(role), Peer(role)
+    session.burst = 3
+    pieces = [peer.frame(OPCODE_TEXT, b"a", final=False)]
+    pieces += [peer.frame(CONT, b"a", final=False)] * 5
+    session.receive_data(b"".join(pieces) + peer.frame(CONT, b"z") + peer.frame(OPCODE_PING))
+    assert list(session.events()) == [Progress(), Progress(), TextMessage("aaaaaaz"), Ping(b"")]

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from wspy import engine
+
 from .elsewhere import ELSEWHERE
 from .profiles import profile
 
@@ -55,6 +57,8 @@ def place(item: pytest.Item) -> tuple[str, str]:
     params: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     if item.name.startswith("test_core"):
         return params["role"].value, f"core, {params['cut'].__name__}"
+    if item.name.startswith("test_each_library"):
+        return params["role"].value, "core, each zlib"
     if item.name.startswith(("test_server[", "test_client[")):
         return item.name[5:11], params["driver"]
     return "both", "tests elsewhere" if "tests/rfc/" not in item.nodeid else "the tables"
@@ -65,7 +69,8 @@ def main() -> int:
     nodes = sorted({row.node for row in ELSEWHERE})
     code = pytest.main(["-q", "--no-header", "tests/rfc", *nodes, *sys.argv[1:]], plugins=[tally])
     print(tally.table())
-    return int(code) or int(tally.is_late())
+    print(f"engine: {engine.name}, {engine.accepted():,} messages taken by the compiled one")
+    return int(code) or int(tally.is_late()) or int(engine.is_fast and not engine.accepted())
 
 
 if __name__ == "__main__":

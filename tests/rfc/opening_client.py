@@ -250,6 +250,11 @@ CASES: list[Case] = [
         refused("a CR alone fails", answer(X="a\rb"), "CR", None),
         refused("NUL in a value fails", answer(X="a\x00b"), "0x00", None),
         Answer("a folded line is one line", (answer(X="a\r\n b"),), where="handshake/reading.py"),
+        Answer(
+            "a value that stands whole on a folded line",
+            (answer(Connection="\r\n Upgrade"),),
+            where="handshake/reading.py",
+        ),
         refused("a header line over 8 KiB fails", answer(X="x" * 8192), "max_head_line", None),
         refused("more than 100 headers fail", answer(X=["y"] * 101), "max_headers", None),
         refused("a head over 32 KiB fails", answer(X=["y" * 8180] * 5), "max_head", None),

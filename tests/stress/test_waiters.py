@@ -128,7 +128,7 @@ def test_the_end_of_a_fragmented_message_wakes_those_who_wait_for_their_turn() -
         fragments = start(lambda: subject.connection.send_fragments(parts()), "fragments")
         assert begun.wait(PATIENCE)
         threads = [start(lambda: subject.connection.send(b"whole"), "sender") for _ in range(3)]
-        until(lambda: len(subject.connection._pump._waiters) == len(threads))
+        until(lambda: len(subject.connection._pump.waiters) == len(threads))
         go_on.set()
         for thread in [fragments, *threads]:
             thread.join(2)

@@ -20,7 +20,7 @@ from ..protocol.message import Message
 from ..protocol.session import Session, State
 from ..protocol.stream import Hook
 from .failures import FailureLog
-from .log import log_event, show_address
+from .log import log_event, logger, show_address
 
 # what a queued message costs at least, so that empty ones are not free
 _LEAST_CHARGE = 128
@@ -33,12 +33,15 @@ class BaseConnection:
 
     :param engine: the connection; only touched with the lock held.
     :param lock: guards the engine.
+    :param address: the peer's, if it is known.
     """
 
-    def __init__(self, engine: Engine, lock: AbstractContextManager[object]) -> None:
+    def __init__(
+        self, engine: Engine, lock: AbstractContextManager[object], address: Any = None
+    ) -> None:
         self._engine = engine
         self._lock = lock
-        self._address = _peer_name(engine)
+        self._address = address or _peer_name(engine)
         self._was_opened = engine.link.accepted is not None
         self._ended = False
         #: Messages that were queued but not written whole when the connection
@@ -143,7 +146,7 @@ class BaseConnection:
         """
         data = to_bytes(payload)
         with self._lock:
-            self._session()
+            self._open_session()
             self._engine.link.send_ping(data, self._now())
         self._changed()
 
@@ -153,7 +156,7 @@ class BaseConnection:
         :raises SocketClosed: if the connection is closed.
         """
         with self._lock:
-            self._session().send_pong(payload)
+            self._open_session().send_pong(payload)
             self._engine.link.pump()
         self._changed()
 
@@ -171,6 +174,12 @@ class BaseConnection:
             raise self._closed_error()
         raise InvalidState("the handshake is not done yet: wait for onopen")
 
+    def _open_session(self) -> Session:
+        session = self._session()
+        if session.state is not State.OPEN:
+            raise self._closed_error()
+        return session
+
     def _closed_error(self) -> SocketClosed:
         return self._engine.link.closed_error()
 
@@ -184,7 +193,7 @@ class BaseConnection:
             self._call(self.onpong, event.payload)
         elif isinstance(event, Opened):
             self._was_opened = True
-            self._log(logging.DEBUG, "opened", event.accepted.request.target)
+            self._log_opened(event.accepted)
             self._call(self.onopen)
         elif isinstance(event, Close):
             self._log(logging.DEBUG, "received close", f"{event.code} {event.reason}")
@@ -260,6 +269,9 @@ class BaseConnection:
             error = self._closed_error()
         self.unsent = error.unsent
         self._log(logging.DEBUG, "closed", error)
+        self._call_onclose(error)
+
+    def _call_onclose(self, error: SocketClosed) -> None:
         try:
             self.onclose(error.code, error.reason)
         except Exception as raised:
@@ -268,6 +280,11 @@ class BaseConnection:
 
     def _report_raised(self, what: str, error: BaseException) -> None:
         self._failures.report_raised(self._address, what, error)
+
+    def _log_opened(self, accepted: Accepted) -> None:
+        # what was agreed upon may not have been looked at so far
+        if logger.isEnabledFor(logging.DEBUG):
+            self._log(logging.DEBUG, "opened", accepted.request.target)
 
     def _log(self, level: int, what: str, detail: object = "") -> None:
         log_event(level, self, what, detail)

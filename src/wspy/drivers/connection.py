@@ -17,9 +17,10 @@ from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
-from .base import BaseConnection, cost
+from .base import cost
 from .failures import FailureLog
 from .keeper import keeper
+from .lane import Laned
 from .waiting import HELD, Pump, Ticket
 
 if TYPE_CHECKING:
@@ -27,11 +28,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# how often a caller that only sends listens to the peer, in seconds
-_LISTEN_EVERY = 1.0
 
-
-class Connection(BaseConnection):
+class Connection(Laned):
     """Sends and receives whole messages; handles control frames; any thread may call it.
 
     Use :meth:`recv` or iterate, or override the ``on...`` methods and call
@@ -53,9 +51,9 @@ class Connection(BaseConnection):
         self._setup(sock.pump)
         keeper.add(self)
 
-    def _setup(self, pump: Pump) -> None:
+    def _setup(self, pump: Pump, address: Any = None) -> None:
         self._pump = pump
-        super().__init__(pump.engine, pump.lock)
+        super().__init__(pump.engine, pump.lock, address)
         with pump.lock:
             if pump.engine.link.accepted is not None:
                 pump.engine.link.start_session()
@@ -66,6 +64,7 @@ class Connection(BaseConnection):
         # a loop that answers messages must not read ahead of its answers
         self._is_looping = False
         self._listened_at = pump.clock()
+        self._lane = self._find_lane()
 
     @property
     def _failures(self) -> FailureLog:
@@ -103,6 +102,10 @@ class Connection(BaseConnection):
         :raises TimeoutError: if it is queued but not written whole; it is
             still sent, unless the connection ends.
         """
+        if fragment_size is None and self._lane is not None:
+            done = self._lane.send(self, message)
+            if done is not None:
+                return None if done is True else self._finish_send(done, timeout)
         message = to_message(message)
         ticket = Ticket(message)
 
@@ -175,7 +178,7 @@ class Connection(BaseConnection):
                 raise TypeError("the parts of a message must be all str or all bytes")
             ticket = Ticket(part)
             with self._lock:
-                session = self._session()
+                session = self._open_session()
                 session.send_part(opcode, part, final=final, compress=compress, mark=ticket)
                 self._pump.flush()
             self._finish_send(ticket, timeout)
@@ -210,8 +213,7 @@ class Connection(BaseConnection):
             raise
 
     def _finish_send(self, ticket: Ticket, timeout: float | None) -> None:
-        idle = self._now() - self._listened_at
-        if ticket.done and (self._is_looping or idle < _LISTEN_EVERY):
+        if ticket.done and self._now() < self._last_listened() + self._listen_every:
             return
 
         def written(now: float) -> bool | None:
@@ -227,7 +229,7 @@ class Connection(BaseConnection):
 
     def _listen(self, now: float) -> None:
         """Serve pings and closes for a caller that does not receive; the lock is held."""
-        if now - self._listened_at >= _LISTEN_EVERY:
+        if now - self._last_listened() >= self._LISTEN_EVERY:
             self._listened_at = now
             self._pump.try_read()
         while self._charge < self._most_queued:
@@ -266,6 +268,10 @@ class Connection(BaseConnection):
         :raises ProtocolError: if the peer broke a rule; it was told so.
         """
         until = None if timeout is None else self._now() + timeout
+        if self._lane is not None:
+            message = self._lane.recv(self, timeout)
+            if message is not None:
+                return message
         while True:
             left = None if until is None else max(0.0, until - self._now())
             event = self._wait_event(left)
@@ -317,7 +323,8 @@ class Connection(BaseConnection):
 
     def receive_forever(self) -> None:
         """Call ``onopen``, ``onmessage`` for each message and at last ``onclose``; then return."""
-        self._is_looping = True
+        with self._lock:
+            self._is_looping = True
         self._call(self.onopen)
         try:
             while True:

@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import time
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
-from ..engine import is_fast, new_engine
+from ..engine import is_fast
+from ..engine.link import Link
 from ..errors import WebSocketError
 from ..handshake.http import Response
+from ..handshake.quick import Remembered
 from ..protocol.close import CLOSE_GOING_AWAY
-from ..protocol.message import Message
+from ..protocol.frame import Payload
+from ..protocol.message import Message, to_message
+from ..protocol.prepared import Prepared
 from .log import log_event, show_address
 from .opening import Address, server_link
 from .poller import READ, Poller
+from .routed import missed_by
 from .served import ServerClient
 from .server import BaseServer, turn_away
 from .wheel import Wheel
 
 NewClient: type[ServerClient] = ServerClient
 if is_fast:
-    from .fast import FastClient, new_poller
+    from .fast import FastClient, accept, new_poller, open_clients, send_to_idle
 
     NewClient = FastClient
 else:
     from .poller import new_poller
+    from .served import open_clients, send_to_idle
+    from .server import accept
 
 # a loop that is held up longer than this, in seconds, says so
 _LAG = 1.0
 # how many come in, or are woken by the wheel, before the others have their turn: a
 # thousand that were too slow together must not hold up who was not
 _AT_ONCE = 8
+# frames of one message after which the time of a turn is looked at
+_BURST = 16
 
 
 class AsyncServer(BaseServer):
@@ -60,7 +72,24 @@ class AsyncServer(BaseServer):
     @property
     def clients(self) -> list[ServerClient]:
         """The clients that are open, as of now."""
-        return [client for client in list(self._members.values()) if client.is_open]
+        return open_clients(list(self._members.values()))
+
+    def broadcast(
+        self, message: Message | Payload, clients: Iterable[Any] | None = None
+    ) -> list[Any]:
+        """See :meth:`BaseServer.broadcast`; a message is framed once, and compressed once for all
+        clients that agreed to the same and forget each message (``server_no_context_takeover``).
+        """
+        message = to_message(message)
+        prepared = Prepared(message)
+        found = self.clients if clients is None else list(clients)
+
+        def send(client: Any) -> bool:
+            is_ours = isinstance(client, ServerClient)
+            sent: bool = client.send_prepared(prepared) if is_ours else client.send(message)
+            return sent
+
+        return missed_by(send_to_idle(found, prepared), send)
 
     def wake(self, client: ServerClient) -> None:
         """Take note that a client has something to write; any thread may call it."""
@@ -172,6 +201,9 @@ class AsyncServer(BaseServer):
 
     # coming and going
 
+    def _take(self, listener: Any) -> tuple[Any, Address] | None:
+        return accept(listener)
+
     def _accept_all(self, poller: Poller, now: float) -> None:
         for _ in range(_AT_ONCE):
             accepted = self._accept()
@@ -186,26 +218,52 @@ class AsyncServer(BaseServer):
         if admitted is False:
             turn_away(sock, self._context is None)
             return
+        refuse = admitted if isinstance(admitted, Response) else None
+        client: ServerClient | None = None
         try:
-            link = server_link(
-                self._server_options,
-                peer=address,
-                context=self._context,
-                now=now,
-                clock=self._clock,
-                refuse=admitted if isinstance(admitted, Response) else None,
-            )
-            client = NewClient(self, new_engine(sock, link), address)
+            client = NewClient(self, sock, address, now, refuse)
             # epoll has a limit of its own
             poller.register(client.descriptor, READ)
         except (WebSocketError, OSError) as error:
             self.failures.report(logging.WARNING, self.address, "cannot serve", error)
-            sock.close()
+            if client is not None:
+                client.discard()
+            elif isinstance(sock, int):
+                os.close(sock)
+            else:
+                sock.close()
             self._release(address)
             return
         self._members[client.descriptor] = client
         poller.watch(client.descriptor, client)
         self._update(poller, client, now)
+
+    def _new_link(self, address: Address, now: float, **arguments: Any) -> Link:
+        """Return the link of a client; the arguments are those of ``server_link``."""
+        link = server_link(
+            self._server_options,
+            peer=address,
+            context=self._context,
+            now=now,
+            clock=self._clock,
+            quick=self._quick,
+            **arguments,
+        )
+        link.pauses = True
+        link.burst = _BURST
+        if link.session is not None:
+            link.session.burst = _BURST
+        return link
+
+    def _remember(self, head: bytes, address: Address) -> Remembered:
+        """Return what a request came to that was answered quickly."""
+        assert self._quick is not None
+        return self._quick.remember(head, peer=address, clock=self._clock, wall_clock=time.time)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether clients come without TLS."""
+        return self._context is None
 
     def _close_all(self, poller: Poller) -> None:
         self._is_stopping = True

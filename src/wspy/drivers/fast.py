@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
-from contextlib import AbstractContextManager
+import logging
+import socket
+from collections.abc import Sequence, Sized
+from dataclasses import replace
+from typing import Any
 
+from ..engine import _epoll, new_engine
+from ..engine._broadcast import open_clients, send_to_idle
 from ..engine._epoll import Loop
-from ..engine._fast import Channel
+from ..engine._slim import Slim
+from ..engine.interface import Engine
 from ..engine.lifecycle import Phase
 from ..engine.link import Link
-from .poller import Poller
+from ..errors import SocketClosed
+from ..extensions.deflate_message import DeflateMessage
+from ..handshake.accepted import Accepted
+from ..handshake.http import Response
+from ..handshake.quick import Remembered
+from ..protocol.prepared import Prepared
+from ..protocol.session import Session, State
+from ..protocol.stream import Hook
+from .descriptor import Descriptor
+from .log import logger
+from .opening import Address
+from .poller import READ, Poller
 from .served import ServerClient
+from .server import accept as accept_socket
+
+__all__ = ["FastClient", "accept", "new_poller", "open_clients", "send_to_idle"]
 
 _MOST_READ = 256 * 1024
+# a core that is asked for again so soon is kept until it was not needed for so long, in seconds
+_LINGER = 1.0
+# how a connection ends whose peer ends TCP and nothing else; a core says the same when asked
+_LOST = SocketClosed("lost")
 
 
 def new_poller(dirty: Sized, patience: float) -> Poller:
@@ -20,33 +44,225 @@ def new_poller(dirty: Sized, patience: float) -> Poller:
     return Loop(dirty, patience)
 
 
-class FastClient(Channel, ServerClient):
-    """See :class:`wspy.drivers.served.ServerClient`; ``send`` is the channel's."""
+def accept(listener: Any) -> tuple[Any, Address] | None:
+    """Accept a client; where that can be, without a socket object."""
+    if type(listener) is socket.socket and listener.family in (socket.AF_INET, socket.AF_INET6):
+        return _epoll.accept(listener.fileno())
+    return accept_socket(listener)
+
+
+class FastClient(Slim, ServerClient):
+    """See :class:`wspy.drivers.served.ServerClient`; ``send`` is the channel's.
+
+    While the connection is idle there is no core: no engine, link or session,
+    and no socket object. What asks for ``_engine`` makes it, as of now.
+    """
 
     # what the channel leaves to the core
     queue = ServerClient.send
 
-    def _new_lock(self) -> AbstractContextManager[object]:
-        return self.gate
+    unsent = ()
+    # a socket that is more than its number, or that the user may hold
+    _kept: Any = None
+
+    def __init__(
+        self,
+        server: Any,
+        sock: Any,
+        address: Address,
+        now: float,
+        refuse: Response | None,
+    ) -> None:
+        self._address = address
+        self.heard_at = now
+        is_number = isinstance(sock, int)
+        number = sock if is_number else sock.fileno()
+        self.attach(server._limits, False, server, number, server.wants_sent)
+        if refuse is None and server._is_plain and (is_number or type(sock) is socket.socket):
+            if not is_number:
+                sock.setblocking(False)
+                sock.detach()
+            self.is_new = True
+        else:
+            link = server._new_link(address, now, refuse=refuse)
+            self._kept = socket.socket(fileno=number) if is_number else sock
+            self.adopt(new_engine(self._kept, link))
+
+    # the core
+
+    def _build(self) -> Engine:
+        """Return an engine for the connection as it stands."""
+        now = self._now()
+        self.is_busy = now - self.built_at < _LINGER
+        self.built_at = now
+        accepted = self.recall()
+        link = self.server._new_link(self._address, self.heard_at, accepted=accepted)
+        if accepted is not None:
+            # the user was told by the one who took the handshake
+            link.next_event(self.heard_at)
+            link.watch.resume(self.known_latency, self.pings)
+        if self._ended:
+            link.receive_eof(now)
+            while link.next_event(now) is not None:
+                pass
+        return new_engine(self._kept or self._descriptor(), link)
+
+    def _descriptor(self) -> Any:
+        return Descriptor(-1 if self._ended else self.descriptor)
+
+    def settle(self) -> None:
+        if not self._was_opened or self._ended or self.arriving_since is not None:
+            return
+        # with the lock, so that no other thread is in the middle of something
+        with self.gate:
+            if self.core is None:
+                self.rest(True, None, ())
+            else:
+                self._settle(self.core.link)
+        self.shed()
+
+    def _settle(self, link: Link) -> None:
+        if not self._written and _is_idle(link):
+            assert link.session is not None
+            self._rest(link.session)
+            if not self.is_busy:
+                self._drop(link)
+
+    def _rest(self, session: Session) -> None:
+        frames = session.frames
+        if session.may_send:
+            self.rest(not frames.extensions, _codec(frames.extensions), frames.alike)
+        else:
+            self.rest(False, None, None)
+
+    def _drop(self, link: Link) -> None:
+        """Do without the core, if nothing has to be remembered that a new one would not know."""
+        remains = link.watch.remains
+        accepted = link.accepted
+        assert link.frames is not None
+        assert accepted is not None
+        if remains is None or link.error is not None or link.frames.extensions:
+            return
+        if accepted.trailing:
+            # a new core must not get it again
+            accepted = replace(accepted, trailing=b"")
+        self.heard_at, self.known_latency, self.pings = remains
+        self.drop(accepted)
+        link.frames.close()
+
+    # the handshake
+
+    def _answer(self, head: bytes) -> bytes | None:
+        return self.server._quick.accept(head) if self.server._quick is not None else None
+
+    def _remember(self, head: bytes) -> Remembered:
+        return self.server._remember(head, self._address)  # type: ignore[no-any-return]
+
+    def _welcome(self) -> None:
+        self._was_opened = True
+        if logger.isEnabledFor(logging.DEBUG):
+            assert isinstance(self.origin, bytes)
+            self._log_opened(self._remember(self.origin))
+        self._call(self.onopen)
+
+    # what is known
+
+    @property
+    def sock(self) -> Any:
+        """The client's TCP socket."""
+        if self._kept is None:
+            core = self.core
+            self._kept = self._descriptor() if core is None else core.sock
+        return self._kept.as_socket() if isinstance(self._kept, Descriptor) else self._kept
+
+    @property
+    def state(self) -> State:
+        if self.core is not None:
+            return super().state
+        if self._ended:
+            return State.CLOSED
+        return State.CONNECTING if self.origin is None else State.OPEN
 
     @property
     def buffered(self) -> int:
-        return super().buffered + self.gate.gathered
+        return (0 if self.core is None else super().buffered) + self.gathered
+
+    @property
+    def latency(self) -> float | None:
+        return self.known_latency if self.core is None else super().latency
+
+    @property
+    def _accepted(self) -> Accepted | None:
+        return self.recall() if self.core is None else super()._accepted
+
+    def fileno(self) -> int:
+        return self.descriptor if self.core is None else super().fileno()
+
+    # as the loop serves it
 
     def serve(self, events: int, now: float) -> None:
+        if self.core is None and self.is_at_end and self._leave():
+            return
+        self.served_at = now
         with self.gate:
-            self._written += self.gate.take_written()
-        super().serve(events, now)
+            self._written += tuple(self.gate.take_written())
+        if self.core is None and not events:
+            self._tell_written()
+        else:
+            super().serve(events, now)
 
-    def settle(self) -> None:
-        link = self._engine.link
-        # with the lock, so that no other thread is in the middle of something
+    def _tell_written(self) -> None:
+        written, self._written = self._written, ()
+        for message in written:
+            self._call(self.onsent, message)
+
+    def _leave(self) -> bool:
+        """End, since the peer ended TCP while nothing was under way; False: the core has to."""
         with self.gate:
-            if link.session is None or not self._was_opened or self._written or not _is_idle(link):
+            # each step is a line of the log there
+            if self.core is not None or self.origin is None or logger.isEnabledFor(logging.DEBUG):
+                return False
+            (self._kept or self._descriptor()).close()
+            self.retire()
+        self._call_onclose(_LOST)
+        return True
+
+    def tick(self, now: float | None = None) -> None:
+        now = self._now() if now is None else now
+        if self.core is None:
+            # the wheel wakes us for the first thing that may be due
+            due = self.deadline()
+            if due is None or now < due:
                 return
-            if not self.is_attached:
-                self.attach(link, self.server, self.descriptor, self.server.wants_sent)
-            self.rest(link.session.sends_plain)
+        elif now - self.served_at >= _LINGER:
+            self.is_busy = False
+        super().tick(now)
+
+    def deadline(self) -> float | None:
+        limits = self.server._limits
+        times = []
+        if self.core is None:
+            waits = [limits.ping_interval]
+            if self.origin is None:
+                waits.append(limits.handshake_timeout)
+            times += [self.heard_at + wait for wait in waits if wait is not None]
+        else:
+            due = super().deadline()
+            times += [] if due is None else [due]
+            times += [self.served_at + _LINGER] if self.is_busy else []
+        since = self.arriving_since
+        if since is not None and limits.message_timeout is not None:
+            times.append(since + limits.message_timeout)
+        return min(times, default=None)
+
+    def wanted(self) -> int:
+        return READ if self.core is None else super().wanted()
+
+    def send_prepared(self, prepared: Prepared) -> bool:
+        # in a handler of its own it is gathered like any other message
+        if self.is_gathering:
+            return self.send(prepared.original)
+        return super().send_prepared(prepared)
 
     def begins(self, now: float) -> bool:
         """Take note that a message began to arrive; return whether the wheel has to know."""
@@ -54,6 +270,11 @@ class FastClient(Channel, ServerClient):
         link.watch.arrives(True, now)
         timeout = link.limits.message_timeout
         return timeout is not None and self.server.wake_at(self, now + timeout)
+
+    def begins(self, since: float) -> bool:
+        """Take note that a message began to arrive; return whether the wheel has to know."""
+        timeout = self.server._limits.message_timeout
+        return timeout is not None and self.server.wake_at(self, since + timeout)
 
     def _next_size(self) -> int:
         # no more than the core needs, so that what follows is the channel's
@@ -66,6 +287,13 @@ class FastClient(Channel, ServerClient):
         """Take note that TCP failed while the channel read."""
         with self.gate:
             self._engine.link.lose(now)
+
+
+def _codec(extensions: Sequence[Hook]) -> DeflateMessage.Instance | None:
+    """Return the only extension if it is permessage-deflate as we know it."""
+    codec = extensions[0] if len(extensions) == 1 else None
+    # a derived class may do more
+    return codec if type(codec) is DeflateMessage.Instance else None
 
 
 def _is_idle(link: Link) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +42,13 @@ class AsyncConnection(BaseConnection):
         with self._lock:
             self._engine.link.start_session()
 
-    def _setup(self, engine: Engine, lock: AbstractContextManager[object]) -> None:
-        super().__init__(engine, lock)
-        self._clock = time.monotonic
+    def _setup(
+        self, engine: Engine, lock: AbstractContextManager[object], address: Any = None
+    ) -> None:
+        super().__init__(engine, lock, address)
         engine.link.pauses = True
         # written, and onsent not called yet
-        self._written: list[Any] = []
+        self._written: tuple[Any, ...] = ()
         # frames may have come with the handshake
         self._is_fresh = engine.link.accepted is not None
 
@@ -56,7 +57,7 @@ class AsyncConnection(BaseConnection):
         return self.sock.failures  # type: ignore[no-any-return]
 
     def _now(self) -> float:
-        return self._clock()
+        return time.monotonic()
 
     # for how many seconds events are handed out before others have their turn
     _turn = math.inf
@@ -90,11 +91,19 @@ class AsyncConnection(BaseConnection):
         :raises BufferFull: if it is full and ``on_full`` is ``"raise"``.
         """
         message = to_message(message)
+
+        def put(session: Session) -> None:
+            session.send(message, fragment_size=fragment_size, compress=compress, mark=message)
+
+        return self._put(message, put)
+
+    def _put(self, message: Message, put: Callable[[Session], None]) -> bool:
+        """Queue a message; result and errors are those of :meth:`send`."""
         with self._lock:
             session = self._sendable(message)
             if self._is_full():
                 return self._refuse(message)
-            session.send(message, fragment_size=fragment_size, compress=compress, mark=message)
+            put(session)
             self._engine.link.pump()
         self._changed()
         return True
@@ -111,7 +120,7 @@ class AsyncConnection(BaseConnection):
     def _is_full(self) -> bool:
         if self._engine.link.is_full:
             # a peer that reads must not suffer from a sender that outruns the loop
-            self._written += self._engine.on_writable(self._now())
+            self._written += tuple(self._engine.on_writable(self._now()))
         return self._engine.link.is_full
 
     def _refuse(self, message: Message) -> bool:
@@ -142,17 +151,14 @@ class AsyncConnection(BaseConnection):
             raise TypeError("the parts of a message must be all str or all bytes")
         opcode = OPCODE_TEXT if isinstance(frames[0], str) else OPCODE_BINARY
         whole = Message(opcode, b"".join(to_bytes(part) for part in frames))
-        with self._lock:
-            session = self._sendable(whole)
-            if self._is_full():
-                return self._refuse(whole)
+
+        def put(session: Session) -> None:
             for index, part in enumerate(frames, 1):
                 final = index == len(frames)
                 mark = whole if final else None
                 session.send_part(opcode, part, final=final, compress=compress, mark=mark)
-            self._engine.link.pump()
-        self._changed()
-        return True
+
+        return self._put(whole, put)
 
     def close(self, code: int | None = CLOSE_NORMAL, reason: str = "") -> None:
         """Begin to close and return; ``onclose`` follows, at most ``close_timeout`` later.
@@ -255,8 +261,8 @@ class AsyncConnection(BaseConnection):
 
     def _write(self, now: float) -> None:
         with self._lock:
-            sent = self._written + self._engine.on_writable(now)
-            self._written = []
+            sent = [*self._written, *self._engine.on_writable(now)]
+            self._written = ()
         for message in sent:
             self._call(self.onsent, message)
 

@@ -13,9 +13,11 @@ from ..engine import new_engine
 from ..engine.lifecycle import Declined, Opened
 from ..engine.link import Link
 from ..errors import HandshakeError, SSLError, WebSocketError
+from ..handshake.accepted import Accepted
 from ..handshake.client import ClientHandshake, ClientOptions
 from ..handshake.http import Response
-from ..handshake.server import ServerHandshake, ServerOptions
+from ..handshake.quick import Quick, QuickHandshake
+from ..handshake.server import ServerOptions
 from ..handshake.uri import URI
 from ..protocol.limits import Limits
 from .log import show_address
@@ -41,14 +43,21 @@ def server_link(
     clock: Callable[[], float],
     messages: bool = True,
     refuse: Response | None = None,
+    quick: Quick | None = None,
+    accepted: Accepted | None = None,
 ) -> Link:
     """Return a link that waits for a client's handshake.
+
+    :param quick: what answers ordinary requests under these options, if anything does.
+    :param accepted: what the handshake came to already, if it is over and was answered.
 
     :raises SSLError: if the context cannot be used for a server.
     """
     tls = MemoryTLS(context, server_side=True) if context else None
-    handshake = ServerHandshake(
+    handshake = QuickHandshake(
         options,
+        quick=quick,
+        accepted=accepted,
         peer=peer,
         secure=tls is not None,
         tls=tls.ssl_object if tls else None,

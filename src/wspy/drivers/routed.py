@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..errors import BufferFull, SocketClosed
 from ..protocol.message import Message
 from .base import BaseConnection
 from .failures import FailureLog
@@ -35,3 +37,16 @@ class Routed(BaseConnection):
 
     def onerror(self, error: Exception) -> None:
         self.server.onerror(self, error)
+
+
+def missed_by(clients: Iterable[Any], send: Callable[[Any], bool | None]) -> list[Any]:
+    """Send to all; return those that took nothing."""
+    missed = []
+    for client in clients:
+        try:
+            sent = send(client)
+        except (SocketClosed, BufferFull):
+            sent = False
+        if sent is False:
+            missed.append(client)
+    return missed

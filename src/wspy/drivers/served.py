@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..engine.interface import Engine
+from ..engine import new_engine
 from ..engine.reference import READ_SIZE
+from ..handshake.http import Response
 from ..protocol.message import Message
+from ..protocol.prepared import Prepared
 from .nonblocking import AsyncConnection
 from .opening import Address
 from .poller import READ, WRITE
@@ -26,23 +28,32 @@ class ServerClient(Routed, AsyncConnection):
 
     server: AsyncServer
     # about as long as an honest client waits anyway, so that a flood does not hold up others
-    _turn = 0.0005
+    _turn = 0.00025
 
-    def __init__(self, server: AsyncServer, engine: Engine, address: Address) -> None:
+    def __init__(
+        self,
+        server: AsyncServer,
+        sock: socket.socket,
+        address: Address,
+        now: float,
+        refuse: Response | None,
+    ) -> None:
         self.server = server
         #: The client's TCP socket.
-        self.sock = engine.sock
-        self._setup(engine, self._new_lock())
-        self._address = address or self._address
+        self.sock = sock
+        link = server._new_link(address, now, refuse=refuse)
+        self._setup(new_engine(sock, link), threading.Lock(), address)
         # what the loop remembers of it
-        self.descriptor = engine.fileno()
+        self.descriptor = sock.fileno()
         self.interest = READ
         self.slot = -1
         self.is_dirty = False
         self._read_size = _LITTLE
 
-    def _new_lock(self) -> AbstractContextManager[object]:
-        return threading.Lock()
+    def send_prepared(self, prepared: Prepared) -> bool:
+        """Queue one of many copies of a message; as :meth:`send`."""
+        message = prepared.original
+        return self._put(message, lambda session: session.send(prepared, mark=message))
 
     def onsent(self, message: Message) -> None:
         self.server.onsent(self, message)
@@ -86,6 +97,11 @@ class ServerClient(Routed, AsyncConnection):
             self._engine.close()
         self._report_end()
 
+    def discard(self) -> None:
+        """Close the socket of a client that could not be served."""
+        with self._lock:
+            self._engine.close()
+
     def _next_size(self) -> int:
         return self._read_size
 
@@ -100,3 +116,13 @@ class ServerClient(Routed, AsyncConnection):
     def is_finished(self) -> bool:
         """Whether nothing is left to do."""
         return self._ended
+
+
+def open_clients(clients: list[ServerClient]) -> list[ServerClient]:
+    """Return those that are open."""
+    return [client for client in clients if client.is_open]
+
+
+def send_to_idle(clients: list[Any], prepared: Prepared) -> list[Any]:
+    """Send to clients for which that is simple; return all others, here everybody."""
+    return clients

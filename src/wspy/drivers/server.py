@@ -16,14 +16,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
-from ..errors import BufferFull, InvalidState, SocketClosed
+from ..errors import InvalidState
 from ..handshake.http import Request, Response, text_response
+from ..handshake.quick import Quick
 from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
 from .failures import FailureLog
 from .log import log_event, logger, show_address
 from .opening import Address, look_up, set_nodelay
 from .options import server_context, split_options
+from .routed import missed_by
 from .sockets import unlink_stale
 from .waker import Waker
 
@@ -69,11 +71,13 @@ class BaseServer:
         **arguments: Any,
     ) -> None:
         family = arguments.pop("sfamily", None)
-        arguments.setdefault("onrequest", self.onrequest)
+        if getattr(self.onrequest, "__func__", None) is not BaseServer.onrequest:
+            arguments.setdefault("onrequest", self.onrequest)
         self._check_handlers()
         self._options = split_options(arguments)
         self._limits = self._options.limits
         self._server_options = self._options.for_server()
+        self._quick = Quick.of(self._server_options)
         self._context = server_context(ssl_context, ssl_args)
         self.max_join_time = max_join_time
         self._backlog = backlog_size
@@ -83,6 +87,8 @@ class BaseServer:
         self._path: str | None = None
         self._listener = sock or self._bind(address, family)
         self._listener.setblocking(False)
+        # where clients inherit it, this saves a system call for each of them
+        set_nodelay(self._listener)
         self._listener.listen(backlog_size)
         self.address = _local_name(self._listener)
         self._counts: dict[Any, int] = {}
@@ -143,15 +149,8 @@ class BaseServer:
             client as its ``send`` does.
         """
         message = to_message(message)
-        missed = []
-        for client in self.clients if clients is None else clients:
-            try:
-                sent = client.send(message)
-            except (SocketClosed, BufferFull):
-                sent = False
-            if sent is False:
-                missed.append(client)
-        return missed
+        found = self.clients if clients is None else clients
+        return missed_by(found, lambda client: client.send(message))
 
     def run(self) -> None:
         """Serve until Ctrl-C, SIGTERM or :meth:`shutdown`; then close all clients and return.
@@ -285,13 +284,16 @@ class BaseServer:
             raise
         return listener
 
-    def _accept(self) -> tuple[socket.socket, Address] | None:
+    def _take(self, listener: Any) -> tuple[Any, Address] | None:
+        return accept(listener)
+
+    def _accept(self) -> tuple[Any, Address] | None:
         """Accept one client; None if there is none.
 
         Out of descriptors, one client is turned away and ``_rest_until`` set.
         """
         try:
-            sock, address = self._listener.accept()
+            return self._take(self._listener)
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return None
         except OSError as error:
@@ -303,8 +305,6 @@ class BaseServer:
             # accept also tells the errors of a connection that broke before
             self._rest_until = self._clock() + _REST
             return None
-        set_nodelay(sock)
-        return sock, address
 
     def _turn_away_one(self) -> None:
         """Use the spare descriptor to refuse a client, for it would wait for ever."""
@@ -367,12 +367,24 @@ class BaseServer:
                 del self._counts[host]
 
 
+def accept(listener: socket.socket) -> tuple[socket.socket, Address]:
+    """Accept a client.
+
+    :raises OSError: BlockingIOError: as ``socket.accept`` does.
+    """
+    sock, address = listener.accept()
+    set_nodelay(sock)
+    return sock, address
+
+
 def _busy(why: str) -> Response:
     return text_response(503, why, [("Retry-After", "5")])
 
 
-def turn_away(sock: socket.socket, plain: bool) -> None:
+def turn_away(sock: socket.socket | int, plain: bool) -> None:
     """Refuse a client without reading its request; never waits."""
+    if isinstance(sock, int):
+        sock = socket.socket(fileno=sock)
     with contextlib.suppress(OSError):
         sock.setblocking(False)
         if plain:

@@ -27,8 +27,7 @@ class ServerConnection(Routed, Connection):
         self.server = server
         #: The client's TCP socket.
         self.sock = pump.engine.sock  # type: ignore[assignment]
-        self._setup(pump)
-        self._address = address or self._address
+        self._setup(pump, address)
 
     def serve(self) -> None:
         """Run the handshake and then call the server's methods until the end."""
@@ -42,7 +41,7 @@ class ServerConnection(Routed, Connection):
 
     def _dispatch_opened(self, event: Opened) -> None:
         self._was_opened = True
-        self._log(10, "opened", event.accepted.request.target)
+        self._log_opened(event.accepted)
 
     def begin_close(self, code: int, reason: str) -> None:
         """Send a close frame and do not wait; the client's own thread does."""
@@ -144,6 +143,7 @@ class Server(BaseServer):
             now=self._clock(),
             clock=self._clock,
             refuse=refuse,
+            quick=self._quick,
         )
         return ServerConnection(self, Pump(new_engine(sock, link)), address)
 

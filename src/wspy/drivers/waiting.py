@@ -18,9 +18,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+from .. import engine as engines
 from ..engine.interface import Engine
+from ..engine.reference import READ_SIZE
 
 T = TypeVar("T")
 
@@ -30,6 +33,14 @@ _LOOK_AGAIN = 1.0
 # what ``ready`` returns while it waits for another thread, not for the socket: who polls
 # the socket is not woken by that thread
 HELD: Any = object()
+
+
+# the lock of a pump; a lane is one, too
+new_lock: Callable[[], AbstractContextManager[object]] = threading.Lock
+if engines.is_fast:
+    from ..engine._lane import Lane
+
+    new_lock = Lane
 
 
 class Ticket:
@@ -84,18 +95,29 @@ class _Waiter:
             self.gate.release()
 
 
+def new_reader() -> _Waiter:
+    """Return what stands for the thread that polls on the fast path."""
+    reader = _Waiter()
+    reader.polls = _READ
+    return reader
+
+
 class Pump:
     """Moves bytes between an engine and its socket while callers wait.
 
     :param engine: the connection; only touched with :attr:`lock` held.
     :param clock: gives the time in seconds.
+
+    :ivar waiters: who waits at the moment.
+    :ivar reader: stands among them for a thread that polls on the fast path.
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self.engine = engine
         self.clock = clock
-        self.lock = threading.Lock()
-        self._waiters: set[_Waiter] = set()
+        self.lock = new_lock()
+        self.waiters: set[_Waiter] = set()
+        self.reader: _Waiter | None = None
         # when the last waiter left
         self._left_at = clock()
         self._has_writer = False
@@ -115,7 +137,7 @@ class Pump:
                 now = self.clock()
                 me.until = None if timeout is None else now + timeout
                 self._skip(now)
-                self._waiters.add(me)
+                self.waiters.add(me)
                 result = self._look(me, ready)
                 me.looks = False
             while result is None:
@@ -128,16 +150,16 @@ class Pump:
         except BaseException as error:
             me.polls = 0
             with self.lock:
-                self._waiters.discard(me)
+                self.waiters.discard(me)
                 if me.looks and not isinstance(error, Exception):
                     # nobody knows what of the last step was done: better no byte than a wrong one
                     self.engine.link.abort()
-                self._leave()
+                self.leave()
             raise
         return result
 
     def _skip(self, now: float) -> None:
-        if not self._waiters:
+        if not self.waiters:
             self.engine.link.watch.skip(now - self._left_at)
             self._left_at = now
 
@@ -146,8 +168,8 @@ class Pump:
         while True:
             result = ready(self.clock())
             if result is not None and result is not HELD:
-                self._waiters.discard(me)
-                self._leave()
+                self.waiters.discard(me)
+                self.leave()
                 return result
             if not self._writes():
                 break
@@ -158,8 +180,8 @@ class Pump:
         me.has_waited = True
         ends = [when for when in (me.until, self.engine.deadline()) if when is not None]
         me.polls = 0 if result is HELD else self._free_interest()
-        if me.polls == _WRITE and self.engine.wants_read:
-            # the one who reads may go, and nobody tells a thread that polls
+        if (me.polls == _WRITE and self.engine.wants_read) or self.reader in self.waiters:
+            # the one who reads may go, and nobody tells a thread that polls, nor does the reader
             ends.append(now + _LOOK_AGAIN)
         me.seconds = max(0.0, min(ends) - now) if ends else None
         if me.polls:
@@ -176,10 +198,17 @@ class Pump:
             self._tick()
             return
         if found & _READ and self.engine.wants_read:
-            self.engine.on_readable(self.clock())
+            self.engine.on_readable(self.clock(), self._next_size())
         self.serve()
 
-    def _leave(self) -> None:
+    def _next_size(self) -> int:
+        # no more than the core needs, so that what follows is the lane's
+        frames = self.engine.link.frames
+        missing = frames.parser.missing if frames is not None and self.reader is not None else None
+        return READ_SIZE if missing is None else min(missing, READ_SIZE)
+
+    def leave(self) -> None:
+        """Let others go on after a thread that waits no more; the lock is held."""
         self._left_at = self.clock()
         self.push()
 
@@ -187,7 +216,7 @@ class Pump:
     def _polled(self) -> int:
         """What the socket is polled for at the moment, by any thread."""
         polled = 0
-        for waiter in self._waiters:
+        for waiter in self.waiters:
             polled |= waiter.polls
         return polled
 
@@ -286,7 +315,7 @@ class Pump:
 
     def wake(self) -> None:
         """Let every waiter look again; the lock is held."""
-        for waiter in self._waiters:
+        for waiter in self.waiters:
             waiter.wake()
 
     def abort(self) -> None:

@@ -7,19 +7,47 @@ whole data frames of idle connections, and leaves all else to the reference.
 
 from __future__ import annotations
 
+import importlib
 import os
+import warnings
+from types import ModuleType
 
 from ..protocol import masking
+from . import stamp
 from .reference import ReferenceEngine as new_engine
 
-try:
-    from . import _epoll, _fast, _frames  # noqa: F401 - all or none
-except ImportError:
-    ENGINES = ["reference"]
-else:
-    ENGINES = ["reference", "fast"]
+__all__ = ["ENGINES", "accepted", "choose", "is_fast", "name", "new_engine"]
 
-__all__ = ["ENGINES", "choose", "is_fast", "name", "new_engine"]
+_MODULES = (
+    *("_frames", "_blocks", "_arriving", "_gate", "_fast", "_slim", "_epoll", "_broadcast"),
+    "_lane",
+)
+
+
+def _load() -> list[ModuleType]:
+    """Return the compiled modules: all, or none."""
+    try:
+        modules = [importlib.import_module(f"{__name__}.{module}") for module in _MODULES]
+    except ModuleNotFoundError:
+        return []
+    except Exception as error:
+        # built for other types, from another source perhaps: anything may be missing
+        _warn(f"cannot be loaded ({error})")
+        return []
+    stale = stamp.stale(modules)
+    if stale:
+        _warn(f"was built from another source ({', '.join(stale)})")
+        return []
+    return modules
+
+
+def _warn(what: str) -> None:
+    warnings.warn(
+        f"wspy's compiled engine {what}: the slower reference engine is used;"
+        " install wspy again to build it (in a checkout: make test does so)",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def choose(wanted: str) -> str:
@@ -35,7 +63,18 @@ def choose(wanted: str) -> str:
     return wanted
 
 
+# who chose the reference gets nothing that is compiled, whatever is there
+_modules = _load() if os.environ.get("WSPY_ENGINE") != "reference" else []
+ENGINES = ["reference", "fast"] if _modules else ["reference"]
 name = choose(os.environ.get("WSPY_ENGINE", ""))
 is_fast = name == "fast"
+
 if is_fast:
-    masking.use(_frames.mask)
+    from ._frames import accepted, mask
+
+    masking.use(mask)
+else:
+
+    def accepted() -> int:
+        """Return how many messages of peers the compiled engine took in this process."""
+        return 0

@@ -8,6 +8,8 @@ cdef class Arriving:
     cdef unsigned char* data
     cdef size_t have
     cdef size_t room
+    # when its first byte came, and the last one
+    cdef double since
     cdef double when
     cdef object body
 
@@ -23,6 +25,7 @@ cdef Arriving begin(
     size_t size,
     unsigned char mask_bit,
     size_t most,
+    double since,
     double now,
     Blocks blocks,
 )

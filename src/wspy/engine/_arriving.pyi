@@ -1,1 +1,3 @@
+stamp: str
+
 class Arriving: ...

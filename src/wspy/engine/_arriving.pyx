@@ -1,6 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, freelist=8
 """A data frame that came in part: it goes straight into the body of its message."""
 
+include "_stamp.pxi"
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy
 
@@ -13,15 +15,17 @@ cdef Arriving begin(
     size_t size,
     unsigned char mask_bit,
     size_t most,
+    double since,
     double now,
     Blocks blocks,
 ):
     """Return the frame that begins here and is not whole, or None if it is the core's."""
     cdef Arriving frame = Arriving()
     cdef size_t used
-    cdef int found = read_header(data, size, mask_bit, most, &frame.header)
+    cdef int found = read_header(data, size, mask_bit, most, False, &frame.header)
     if found < 0:
         return None
+    frame.since = since
     frame.when = now
     frame.head_size = frame.header.size if found else size
     memcpy(frame.head, data, frame.head_size)

@@ -1,3 +1,5 @@
+stamp: str
+
 class Blocks:
     total: int
     def get(self, is_text: bool, length: int, now: float) -> str | bytes | None: ...

@@ -5,6 +5,8 @@ A block of 1 MiB that is freed goes back to the kernel, and the next one costs
 256 page faults, which take as long as all else that is done with its bytes.
 """
 
+include "_stamp.pxi"
+
 from cpython.object cimport PyObject
 
 

@@ -1,4 +1,9 @@
 from collections.abc import Sized
+from typing import Any
+
+def accept(listener: int) -> tuple[int, tuple[Any, ...]] | None: ...
+
+stamp: str
 
 class Loop:
     busy: float

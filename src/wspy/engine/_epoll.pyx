@@ -1,17 +1,20 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """epoll for a loop that serves fast channels by itself and tells of all else."""
 
+include "_stamp.pxi"
+
 import select
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport uint32_t
+from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
+from libc.stdint cimport uint16_t, uint32_t
 from libc.string cimport memcpy
 
-from ._fast cimport DONE, DUE, HANDED_OVER, UNREAD, Channel, Outcome
 from ._arriving cimport Arriving
 from ._blocks cimport Blocks
+from ._fast cimport DONE, DUE, HANDED_OVER, UNREAD, Channel, Outcome
 from ._frames cimport monotonic
 from ._gate cimport Batch
 
@@ -32,9 +35,75 @@ cdef extern from "sys/socket.h" nogil:
     ssize_t recv(int, void*, size_t, int)
     int MSG_DONTWAIT
 
+cdef extern from "sys/socket.h" nogil:
+    ctypedef unsigned int socklen_t
+    cdef struct sockaddr:
+        unsigned short sa_family
+    int accept4(int, sockaddr*, socklen_t*, int)
+    int SOCK_NONBLOCK
+    int SOCK_CLOEXEC
+    int AF_INET
+    int AF_INET6
+
+cdef extern from "netinet/in.h" nogil:
+    cdef struct in_addr:
+        pass
+    cdef struct in6_addr:
+        pass
+    cdef struct sockaddr_in:
+        uint16_t sin_port
+        in_addr sin_addr
+    cdef struct sockaddr_in6:
+        uint16_t sin6_port
+        uint32_t sin6_flowinfo
+        in6_addr sin6_addr
+        uint32_t sin6_scope_id
+    uint16_t ntohs(uint16_t)
+    uint32_t ntohl(uint32_t)
+
+cdef extern from "arpa/inet.h" nogil:
+    const char* inet_ntop(int, const void*, char*, socklen_t)
+
+cdef enum:
+    ADDRESS_ROOM = 46
+
+cdef union Address:
+    sockaddr any
+    sockaddr_in v4
+    sockaddr_in6 v6
+
+
+def accept(int listener):
+    """Accept a TCP connection that does not block; return its descriptor and the peer's address.
+
+    :returns: None if nobody is there any more.
+    :raises OSError: as ``socket.accept`` does, but for a peer that is gone.
+    """
+    cdef Address peer
+    cdef socklen_t size = sizeof(peer)
+    cdef char text[ADDRESS_ROOM]
+    cdef int found = accept4(listener, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)
+    if found < 0:
+        if errno == EAGAIN or errno == EINTR or errno == ECONNABORTED:
+            return None
+        PyErr_SetFromErrno(OSError)
+    if peer.any.sa_family == AF_INET:
+        inet_ntop(AF_INET, &peer.v4.sin_addr, text, ADDRESS_ROOM)
+        return found, (text.decode("ascii"), ntohs(peer.v4.sin_port))
+    inet_ntop(AF_INET6, &peer.v6.sin6_addr, text, ADDRESS_ROOM)
+    return found, (
+        text.decode("ascii"),
+        ntohs(peer.v6.sin6_port),
+        ntohl(peer.v6.sin6_flowinfo),
+        peer.v6.sin6_scope_id,
+    )
+
+
 cdef enum:
     READY = 512
     READ_SIZE = 256 * 1024
+    # what is read of a client that has said nothing yet
+    HEAD_SIZE = 4096
     # large messages are read in pieces of this size, and so much of one in a turn
     DIRECT = 64 * 1024
     MOST_AT_ONCE = 1024 * 1024
@@ -56,7 +125,8 @@ cdef class Loop:
     cdef object _epoll
     cdef object _dirty
     cdef double _patience
-    cdef dict _channels
+    # by their descriptors, None where there is none
+    cdef list _channels
     cdef int _descriptor
     cdef epoll_event* _events
     cdef unsigned char* _buffer
@@ -79,7 +149,7 @@ cdef class Loop:
         self.unregister = self._epoll.unregister
         self._dirty = dirty
         self._patience = patience
-        self._channels = {}
+        self._channels = []
 
     def __dealloc__(self):
         PyMem_Free(self._events)
@@ -87,11 +157,16 @@ cdef class Loop:
 
     def watch(self, int descriptor, Channel channel):
         """Serve a channel here whenever it is fast."""
+        if descriptor < 0:
+            raise ValueError(f"not a descriptor: {descriptor}")
+        while len(self._channels) <= descriptor:
+            self._channels.append(None)
         self._channels[descriptor] = channel
 
     def closed(self, int descriptor):
         """Forget a descriptor that was closed; the kernel has forgotten it already."""
-        self._channels.pop(descriptor, None)
+        if 0 <= descriptor < len(self._channels):
+            self._channels[descriptor] = None
 
     def close(self):
         """Free the epoll descriptor."""
@@ -144,7 +219,9 @@ cdef class Loop:
             if events & (EPOLLERR | EPOLLHUP):
                 events = EPOLLIN | EPOLLOUT
             if events == EPOLLIN:
-                channel = self._channels.get(descriptor)
+                channel = None
+                if descriptor < len(self._channels):
+                    channel = self._channels[descriptor]
                 if channel is not None:
                     try:
                         outcome = self._read(<Channel> channel, now)
@@ -161,22 +238,28 @@ cdef class Loop:
         return found
 
     cdef Outcome _read(self, Channel channel, double now) except *:
-        cdef Arriving frame = channel.gate.arriving
-        cdef unsigned char* place = self._buffer
-        cdef size_t room = READ_SIZE, have = 0
+        cdef Arriving frame
+        cdef size_t have = 0
         cdef ssize_t size
-        if not channel.is_fast or channel.gate.is_touched:
+        if channel.is_new:
+            size = recv(channel.descriptor, self._buffer, HEAD_SIZE, MSG_DONTWAIT)
+            if size > 0:
+                head = PyBytes_FromStringAndSize(<char*> self._buffer, size)
+                return channel.greet(head, now, self._batch)
+            return self._failed(channel, size, now)
+        if not channel.is_fast or channel.ready().is_touched:
             return UNREAD
+        frame = channel._gate.arriving
         if frame is not None:
             if frame.body is None:
                 have = frame.head_size
-                memcpy(place, frame.head, have)
+                memcpy(self._buffer, frame.head, have)
             elif frame.header.length - frame.have >= DIRECT:
                 return self._read_large(channel, frame, now)
-        size = recv(channel.gate.descriptor, place + have, room - have, MSG_DONTWAIT)
+        size = recv(channel.descriptor, self._buffer + have, READ_SIZE - have, MSG_DONTWAIT)
         if size <= 0:
             return self._failed(channel, size, now)
-        return channel.consume(place, have + size, now, self._batch)
+        return channel.consume(self._buffer, have + size, now, self._batch)
 
     cdef Outcome _read_large(self, Channel channel, Arriving frame, double now) except *:
         """Read into the message itself, in pieces that are unmasked while they are in the cache."""
@@ -185,21 +268,20 @@ cdef class Loop:
         cdef Outcome outcome
         while True:
             room = min(<size_t> DIRECT, frame.make_room(now, self._batch.blocks))
-            size = recv(
-                channel.gate.descriptor, frame.data + frame.have, room, MSG_DONTWAIT
-            )
+            size = recv(channel.descriptor, frame.data + frame.have, room, MSG_DONTWAIT)
             if size <= 0:
                 return self._failed(channel, size, now) if left == MOST_AT_ONCE else DONE
             outcome = channel.consume(frame.data + frame.have, size, now, self._batch)
             left -= size
             if outcome != DONE or <size_t> size < room or left < DIRECT:
                 return outcome
-            if channel.gate.arriving is not frame:
+            if channel._gate is None or channel._gate.arriving is not frame:
                 return outcome
 
     cdef Outcome _failed(self, Channel channel, ssize_t size, double now) except *:
         if size == 0:
             # the core reads it again
+            channel.is_at_end = True
             return UNREAD
         if errno == EAGAIN or errno == EINTR:
             return DONE

@@ -1,3 +1,4 @@
+from ._frames cimport Header
 from ._gate cimport Batch, Gate
 
 cdef enum Outcome:
@@ -11,14 +12,29 @@ cdef enum Outcome:
     UNREAD
 
 cdef class Channel:
-    cdef readonly Gate gate
+    # None while nobody needs it
+    cdef Gate _gate
+    # None without a core
+    cdef object link
     cdef object received
     cdef object target
+    cdef public double heard_at
+    cdef size_t most
+    cdef size_t most_gathered
+    cdef readonly int descriptor
     cdef bint is_fast
+    cdef bint reports
+    # whether the peer ended TCP
+    cdef readonly bint is_at_end
+    # whether the next bytes are the first ones
+    cdef public bint is_new
     cdef bint is_due
     cdef unsigned char mask_bit
-    cdef size_t most
 
+    cdef Gate ready(self)
+    cdef bint is_touched(self) noexcept
+    cdef Outcome greet(self, bytes head, double now, Batch batch) except *
+    cdef object inflated(self, bytes payload, bint is_text)
     cdef Outcome consume(self, unsigned char* data, size_t size, double now, Batch batch) except *
     cdef int _take(
         self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
@@ -28,5 +44,6 @@ cdef class Channel:
     ) except -1
     cdef int _deliver(self, object handler, bint is_text, object payload) except -1
     cdef int _begin(
-        self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
+        self, unsigned char* data, size_t size, size_t* at, double since, double now, Batch batch
     ) except -1
+    cdef object _payload(self, unsigned char* data, Header* header, double now, Batch batch)

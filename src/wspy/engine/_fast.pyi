@@ -1,19 +1,41 @@
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
+from ..extensions.deflate_message import DeflateMessage
 from ..protocol.frame import Payload
+from ..protocol.limits import Limits
 from ..protocol.message import Message
 from ._gate import Gate
 from .link import Link
 
+stamp: str
+
 class Channel:
-    gate: Gate
+    @property
+    def gate(self) -> Gate: ...
     queue: Callable[..., bool]
     @property
-    def is_attached(self) -> bool: ...
-    @property
     def is_accelerated(self) -> bool: ...
-    def attach(self, link: Link, target: object, descriptor: int, reports: bool) -> None: ...
-    def rest(self, sends_plain: bool) -> None: ...
+    @property
+    def arriving_since(self) -> float | None: ...
+    @property
+    def gathered(self) -> int: ...
+    @property
+    def is_gathering(self) -> bool: ...
+    heard_at: float
+    descriptor: int
+    is_new: bool
+    is_at_end: bool
+    def attach(
+        self, limits: Limits, masks: bool, target: object, descriptor: int, reports: bool
+    ) -> None: ...
+    def core_link(self) -> Link: ...
+    def shed(self) -> None: ...
+    def rest(
+        self,
+        sends_plain: bool,
+        codec: DeflateMessage.Instance | None,
+        alike: tuple[Hashable, ...] | None,
+    ) -> None: ...
     def send(
         self,
         message: Message | Payload,

@@ -1,23 +1,25 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The fast path of one connection: whole, final data frames of an idle session.
+"""The fast path of one connection: final data frames of an idle session.
 
 What is here accepts and never judges: any other byte goes unread to the core
 (``Link.receive``), which decides what it means.
 """
+
+include "_stamp.pxi"
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 
 from ._arriving cimport Arriving, begin
 from ._blocks cimport LEAST_KEPT, Blocks, new_body, wspy_body
-from ._frames cimport Header, monotonic, new_message, read_header, xor
+from ._frames cimport Header, monotonic, new_message, read_header, took, unmasked, xor
 from ._gate cimport GATHERED, Batch, Gate
+
+from ..protocol.utf8 import decode_utf8
 
 
 cdef extern from "Python.h":
-    unsigned long PyThread_get_thread_ident()
     Py_ssize_t PY_SSIZE_T_MAX
-    object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
     object PyObject_Vectorcall(object, PyObject**, size_t, PyObject*)
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
 
@@ -32,79 +34,148 @@ cdef class Channel:
 
     - ``queue(message, fragment_size, mask, compress=...)``: ``send`` through the core,
     - ``handler_raised(handler, error)``: a handler of the user's failed,
-    - ``begins(now)``: a message begins to arrive; returns whether that makes something due
+    - ``begins(since)``: a message began to arrive; returns whether that makes something due
       sooner than the driver has planned,
     - ``give_up(error)``: something went wrong that is nobody's task,
     - ``_turn``: for how many seconds messages are handed out before others have their turn.
     """
 
-    def __cinit__(self, *arguments, **options):
-        self.gate = Gate()
+    def attach(self, limits, bint masks, target, int descriptor, bint reports):
+        """Say once what for and for whom.
 
-    def attach(self, link, target, int descriptor, bint reports):
-        """Take over once the handshake is done.
-
+        :param masks: whether our role does.
         :param target: whose ``onmessage(client, message)`` is called.
         :param reports: whether somebody wants to hear which messages were written.
         """
-        gate = self.gate
-        gate.link = link
-        gate.descriptor = descriptor
-        gate.reports = reports
+        self.descriptor = descriptor
+        self.reports = reports
         # as the core does: what a handler sends is written before it piles up
-        gate.most = min(GATHERED, max(1, link.limits.max_buffered // 2))
+        self.most_gathered = min(GATHERED, max(1, limits.max_buffered // 2))
         self.target = target
-        self.received = link.watch.received
-        self.mask_bit = 0 if link.role.masks else 0x80
-        self.most = min(link.limits.max_message, PY_SSIZE_T_MAX)
-        self.rest(False)
+        self.mask_bit = 0 if masks else 0x80
+        self.most = min(limits.max_message, PY_SSIZE_T_MAX)
 
-    def rest(self, bint sends_plain):
-        """The session is idle: whole frames may be taken without it."""
-        self.gate.is_touched = False
-        self.gate.sends_plain = sends_plain
+    def rest(self, bint sends_plain, codec, alike):
+        """The session is idle: whole frames may be taken without it.
+
+        :param sends_plain: whether a message is sent just as it is, as one frame.
+        :param codec: the extension, if one alone compresses whole messages; or None.
+        :param alike: as in ``FrameStream``.
+        """
+        gate = self.ready()
+        gate.sends_plain = sends_plain
+        gate.codec = codec
+        gate.alike = alike
+        gate.is_touched = False
         self.is_fast = True
 
+    cdef Gate ready(self):
+        """Return the lock, which is made when it is needed."""
+        cdef Gate gate
+        if self._gate is not None:
+            return self._gate
+        gate = Gate()
+        gate.descriptor = self.descriptor
+        gate.reports = self.reports
+        gate.most = self.most_gathered
+        if self.link is None:
+            # the session is as it began
+            gate.sends_plain = True
+            gate.alike = ()
+        # making it may have run other code
+        if self._gate is None:
+            self._gate = gate
+        return self._gate
+
+    cdef bint is_touched(self) noexcept:
+        """Whether the fast path has ended, if there was one."""
+        return self._gate is not None and self._gate.is_touched
+
+    cdef Outcome greet(self, bytes head, double now, Batch batch) except *:
+        return UNREAD
+
     @property
-    def is_attached(self):
-        """Whether the handshake is done, and the connection is not over."""
-        return self.target is not None
+    def gate(self):
+        """The lock."""
+        return self.ready()
+
+    @property
+    def gathered(self):
+        """Bytes of what was sent that are not in the outbox yet."""
+        return self._gate.gathered if self._gate is not None else 0
+
+    @property
+    def is_gathering(self):
+        """Whether a handler of this connection runs on the fast path, in this thread."""
+        return self._gate is not None and self._gate.is_gathering
 
     @property
     def is_accelerated(self):
         """Whether the next read takes the fast path."""
-        return self.is_fast and not self.gate.is_touched
+        return self.is_fast and not self.is_touched()
+
+    def core_link(self):
+        """Return the link; a driver that does without one makes it here."""
+        return self.link
+
+    def shed(self):
+        """Give up what is not needed while the connection is idle."""
 
     def send(self, message, fragment_size=None, mask=None, *, bint compress=True):
         """See ``AsyncConnection.send``."""
-        if self.gate.batch is not None and fragment_size is None and self.gate.gather(message):
-            return True
+        cdef Gate gate = self._gate
+        if gate is not None and gate.batch is not None and fragment_size is None:
+            if gate.gather(message, compress):
+                return True
         return self.queue(message, fragment_size, mask, compress=compress)
+
+    cdef object inflated(self, bytes payload, bint is_text):
+        """Return what a compressed message holds; None if it is wrong, which the core knows then.
+
+        The gate is held. The extension has seen the message in any case.
+        """
+        cdef Gate gate = self.ready()
+        try:
+            payload = gate.codec.undo_whole(payload, self.most)
+            return decode_utf8(payload) if is_text else payload
+        except Exception as error:
+            failure = error
+        finally:
+            gate.release()
+        with gate:
+            self.core_link().session.refuse(failure)
+        return None
+
+    @property
+    def arriving_since(self):
+        """When the first byte of the frame came that is arriving here; None if there is none."""
+        cdef Gate gate = self._gate
+        return None if gate is None or gate.arriving is None else gate.arriving.since
 
     cdef Outcome consume(
         self, unsigned char* data, size_t size, double now, Batch batch
     ) except *:
         """Take what was read; call ``onmessage`` for each message and write the answers."""
-        cdef Gate gate = self.gate
+        cdef Gate gate = self.ready()
         cdef size_t at = 0
-        self.received(now)
-        gate.now = now
-        gate.batch = batch
-        gate.thread = PyThread_get_thread_ident()
+        if self.link is None:
+            self.heard_at = now
+        else:
+            self.received(now)
         self.is_due = False
+        gate.begin(batch, self, now)
         try:
             self._take(data, size, &at, now, batch)
         finally:
             # also if KeyboardInterrupt came: nothing is lost
             try:
-                if batch.count or at < size:
+                if at < size:
                     with gate:
-                        if at < size:
-                            rest = PyBytes_FromStringAndSize(<char*> data + at, size - at)
-                            gate.link.receive_plain(rest, now)
+                        rest = PyBytes_FromStringAndSize(<char*> data + at, size - at)
+                        self.core_link().receive_plain(rest, now)
             finally:
-                gate.batch = None
-        if gate.is_touched or gate.written or not self.is_fast:
+                gate.end()
+        if gate.is_touched or gate.written is not None or not self.is_fast:
             self.is_fast = False
             return HANDED_OVER
         return DUE if self.is_due else DONE
@@ -113,49 +184,56 @@ cdef class Channel:
         self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
     ) except -1:
         """Take messages and the beginning of one; what is behind ``at`` then is the core's."""
-        cdef Gate gate = self.gate
+        cdef Gate gate = self._gate
         cdef Header header
         cdef int taken = 0, found = 0
-        cdef double until
+        cdef double until, since = now
         cdef object handler, payload
-        cdef bint was_cut = gate.arriving is not None
-        if was_cut and gate.arriving.body is not None:
-            if not self._go_on(data, size, at, now, batch):
+        if gate.arriving is not None:
+            if gate.arriving.body is None:
+                # a header alone stands before what has come now
+                since = gate.arriving.since
+                gate.arriving = None
+            elif not self._go_on(data, size, at, now, batch):
                 return 0
-            was_cut = False
-        # a header alone stands before what has come now
-        gate.arriving = None
         handler = self.target.onmessage
         until = monotonic() + <double> self._turn
+        header.is_coded = False
         while at[0] < size and not gate.is_touched:
-            if taken == BURST or (taken and not taken & 3 and monotonic() >= until):
+            if taken == BURST:
                 return 0
-            found = read_header(data + at[0], size - at[0], self.mask_bit, self.most, &header)
+            if taken and (header.is_coded or not taken & 3) and monotonic() >= until:
+                return 0
+            found = read_header(
+                data + at[0], size - at[0], self.mask_bit, self.most, gate.codec is not None, &header
+            )
             # compared so that no sum can overflow: a length is anything
             if found <= 0 or size - at[0] - header.size < header.length:
                 break
-            payload = new_payload(data + at[0] + header.size, &header, now, batch.blocks)
+            if header.is_coded and not gate.hold():
+                return 0
+            payload = self._payload(data + at[0] + header.size, &header, now, batch)
+            # an extension sees it once, whatever comes of it
+            if payload is not None or header.is_coded:
+                at[0] += header.size + header.length
             if payload is None:
                 return 0
-            if was_cut:
-                gate.link.watch.arrives(False, now)
-                was_cut = False
-            at[0] += header.size + header.length
             taken += 1
+            since = now
             self._deliver(handler, header.is_text, payload)
             payload = None
         if gate.is_touched or (at[0] < size and found < 0):
             return 0
         gate.flush()
         if at[0] < size and not gate.is_touched:
-            self._begin(data, size, at, now, batch)
+            self._begin(data, size, at, since, now, batch)
         return 0
 
     cdef int _go_on(
         self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
     ) except -1:
         """Take more of the frame that is arriving; return whether its message was handed out."""
-        cdef Gate gate = self.gate
+        cdef Gate gate = self._gate
         cdef Arriving frame = gate.arriving
         if not frame.take(data, size, now, batch.blocks, at):
             # whoever takes the lock hands it over
@@ -165,7 +243,6 @@ cdef class Channel:
         if frame.have < frame.header.length:
             return 0
         gate.arriving = None
-        gate.link.watch.arrives(False, now)
         payload = frame.body
         frame.body = None
         if frame.header.length >= LEAST_KEPT:
@@ -176,6 +253,7 @@ cdef class Channel:
     cdef int _deliver(self, object handler, bint is_text, object payload) except -1:
         cdef PyObject* arguments[3]
         cdef object message = new_message(is_text, payload)
+        took(1)
         arguments[1] = <PyObject*> self
         arguments[2] = <PyObject*> message
         try:
@@ -186,35 +264,34 @@ cdef class Channel:
         return 0
 
     cdef int _begin(
-        self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
+        self, unsigned char* data, size_t size, size_t* at, double since, double now, Batch batch
     ) except -1:
         """Keep the beginning of a frame, if it is not the core's."""
         cdef Arriving frame = begin(
-            data + at[0], size - at[0], self.mask_bit, self.most, now, batch.blocks
+            data + at[0], size - at[0], self.mask_bit, self.most, since, now, batch.blocks
         )
         if frame is not None:
-            self.gate.arriving = frame
+            self._gate.arriving = frame
             at[0] = size
-            self.is_due = self.begins(now)
+            self.is_due = self.begins(since)
         return 0
 
+    cdef object _payload(self, unsigned char* data, Header* header, double now, Batch batch):
+        """Return the payload of a whole frame; None if the core knows of it, or has to judge it.
 
-cdef object new_payload(unsigned char* data, Header* header, double now, Blocks blocks):
-    """Return the payload of a whole frame, or None if the core has to judge it."""
-    cdef object body
-    if header.length < LEAST_KEPT:
-        body = new_body(header.is_text, header.length)
-    else:
-        body = blocks.get(header.is_text, header.length, now)
-        if body is None:
-            body = blocks.make(header.is_text, header.length)
-        blocks.deliver(body)
-    if xor(wspy_body(body), data, header.length, header.key) or not header.is_text:
-        return body
-    xor(data, data, header.length, header.key)
-    try:
-        return PyUnicode_DecodeUTF8(<char*> data, header.length, NULL)
-    except UnicodeDecodeError:
-        # the core gets it as it came
-        xor(data, data, header.length, header.key)
-        return None
+        If it is compressed, the gate is held before and free after it.
+        """
+        cdef Blocks blocks = batch.blocks
+        cdef object body
+        if header.is_coded:
+            body = PyBytes_FromStringAndSize(NULL, header.length)
+            xor(wspy_body(body), data, header.length, header.key)
+            return self.inflated(body, header.is_text)
+        if header.length < LEAST_KEPT:
+            body = new_body(header.is_text, header.length)
+        else:
+            body = blocks.get(header.is_text, header.length, now)
+            if body is None:
+                body = blocks.make(header.is_text, header.length)
+            blocks.deliver(body)
+        return unmasked(data, header, body)

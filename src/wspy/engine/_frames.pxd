@@ -3,6 +3,8 @@ from libc.string cimport memcpy
 
 cdef struct Header:
     bint is_text
+    # whether an extension has compressed the whole message
+    bint is_coded
     uint32_t key
     # of the payload, and of the header itself
     size_t length
@@ -22,10 +24,24 @@ cdef object TEXT, BINARY, TEXT_TYPE, BINARY_TYPE
 cdef object slot(object message, Py_ssize_t offset)
 cdef object new_message(bint is_text, object payload)
 cdef int drop_message(list items, Py_ssize_t index) except -1
+# note that messages of peers were taken without the core
+cdef void took(size_t count) noexcept nogil
+cdef object message_payload(
+    object message, unsigned char* first, const unsigned char** data, size_t* length
+)
+cdef object unmasked(unsigned char* data, Header* header, object body)
+cdef object frame_payload(
+    unsigned char* data, size_t size, bint masked, size_t most, size_t* used, bint* is_text
+)
 
 
 cdef inline int read_header(
-    const unsigned char* data, size_t size, unsigned char mask_bit, size_t most, Header* header
+    const unsigned char* data,
+    size_t size,
+    unsigned char mask_bit,
+    size_t most,
+    bint may_be_coded,
+    Header* header,
 ) noexcept nogil:
     """Read the header of a whole, final TEXT or BINARY frame of minimal length, not over ``most``.
 
@@ -33,7 +49,10 @@ cdef inline int read_header(
     """
     cdef size_t length, start = 2
     cdef int index
-    if data[0] != 0x82 and data[0] != 0x81:
+    header.is_coded = may_be_coded and (data[0] & 0x40) != 0
+    header.is_text = data[0] & 0x0F == 1
+    # FIN, and no RSV bit but the one that may be
+    if data[0] != ((0xC0 if header.is_coded else 0x80) | (1 if header.is_text else 2)):
         return -1
     if size < 2:
         return 0
@@ -58,7 +77,6 @@ cdef inline int read_header(
             return -1
     if length > most:
         return -1
-    header.is_text = data[0] == 0x81
     header.length = length
     header.key = 0
     if mask_bit:

@@ -1,11 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Frames and messages in C: masking, headers, and messages made without their initialiser."""
 
+include "_stamp.pxi"
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
+
+from ._blocks cimport new_body, wspy_body
 
 from ..protocol.message import BinaryMessage, TextMessage
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
@@ -13,6 +17,9 @@ from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 
 cdef extern from "Python.h":
     object PyType_GenericAlloc(type, Py_ssize_t)
+    object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
+    const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
+    bint PyUnicode_IS_ASCII "PyUnicode_IS_COMPACT_ASCII" (object)
     Py_ssize_t Py_REFCNT(PyObject*)
     ctypedef struct PyTypeObject:
         pass
@@ -174,6 +181,83 @@ cdef int drop_message(list items, Py_ssize_t index) except -1:
     return 0
 
 
+cdef object message_payload(
+    object message, unsigned char* first, const unsigned char** data, size_t* length
+):
+    """Return the payload of what is sent just as it is, ``str`` or bytes; else None.
+
+    :param first: the first byte of its frame.
+    :param data: the payload as it travels, as long as the result lives.
+    """
+    cdef Py_ssize_t size = 0
+    cdef object payload = message
+    kind = type(message)
+    if kind is BINARY_TYPE or kind is TEXT_TYPE:
+        payload = slot(message, AT_PAYLOAD)
+        if slot(message, AT_OPCODE) is not (TEXT if kind is TEXT_TYPE else BINARY):
+            return None
+        # both may have been given another one
+        if type(payload) is not (str if kind is TEXT_TYPE else bytes):
+            return None
+    if type(payload) is bytes:
+        first[0] = 0x82
+        data[0] = <const unsigned char*> PyBytes_AS_STRING(payload)
+        length[0] = PyBytes_GET_SIZE(payload)
+        return payload
+    if type(payload) is not str:
+        return None
+    first[0] = 0x81
+    if PyUnicode_IS_ASCII(payload):
+        data[0] = <const unsigned char*> PyUnicode_AsUTF8AndSize(payload, &size)
+        length[0] = size
+        return payload
+    try:
+        payload = payload.encode()
+    except UnicodeEncodeError:
+        return None
+    data[0] = <const unsigned char*> PyBytes_AS_STRING(payload)
+    length[0] = PyBytes_GET_SIZE(payload)
+    return payload
+
+
+cdef object unmasked(unsigned char* data, Header* header, object body):
+    """Return the payload of a whole frame, or None if the core has to judge it.
+
+    :param body: as ``new_body`` makes it, for ASCII; filled in place.
+    """
+    if xor(wspy_body(body), data, header.length, header.key) or not header.is_text:
+        return body
+    xor(data, data, header.length, header.key)
+    try:
+        return PyUnicode_DecodeUTF8(<char*> data, header.length, NULL)
+    except UnicodeDecodeError:
+        # the core gets it as it came
+        xor(data, data, header.length, header.key)
+        return None
+
+
+cdef object frame_payload(
+    unsigned char* data, size_t size, bint masked, size_t most, size_t* used, bint* is_text
+):
+    """Return the payload of the whole, final data frame that ``data`` begins with; else None.
+
+    :param masked: whether it has to be.
+    :param most: bytes that a payload may have.
+    :param used: the frame's size.
+    """
+    cdef Header header
+    if not size or read_header(data, size, 0x80 if masked else 0, most, False, &header) <= 0:
+        return None
+    # compared so that no sum can overflow: a length is anything
+    if size - header.size < header.length:
+        return None
+    is_text[0] = header.is_text
+    payload = unmasked(data + header.size, &header, new_body(header.is_text, header.length))
+    if payload is not None:
+        used[0] = header.size + header.length
+    return payload
+
+
 def _check_layout():
     for made, wanted in (
         (new_message(True, "text"), TextMessage("text")),
@@ -184,3 +268,17 @@ def _check_layout():
 
 
 _check_layout()
+
+
+# tests look whether it grows, so that the slow path is not used in silence
+cdef size_t messages_taken = 0
+
+
+cdef void took(size_t count) noexcept nogil:
+    global messages_taken
+    messages_taken += count
+
+
+def accepted():
+    """Return how many messages of peers the compiled engine took in this process."""
+    return messages_taken

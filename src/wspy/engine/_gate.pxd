@@ -23,7 +23,8 @@ cdef class Batch:
 
 cdef class Gate:
     cdef void* lock
-    cdef object link
+    # while there is a batch or a frame: who can hand out the core, at need
+    cdef object owner
     cdef Batch batch
     cdef Arriving arriving
     cdef unsigned long thread
@@ -31,12 +32,25 @@ cdef class Gate:
     cdef bint is_touched
     cdef bint sends_plain
     cdef bint reports
+    # the extension that takes whole messages, and what decides alone how they are sent
+    cdef object codec
+    cdef object alike
     cdef size_t most
     cdef double now
+    # None if there are none
     cdef readonly list written
 
+    cdef bint claim(self) noexcept
+    cdef bint finish(self, bytes packed, ssize_t sent, object message, object owner) except -1
+    cdef bint hold(self) noexcept
+    cdef void release(self) noexcept
+    cdef bint is_free(self) noexcept
+    cdef int begin(self, Batch batch, object owner, double now) except -1
+    cdef int end(self) except -1
     cdef int _hand_over(self) except -1
-    cdef int gather(self, object message) except -1
+    cdef int put(self, bytes data) except -1
+    cdef int add_written(self, list messages) except -1
+    cdef int gather(self, object message, bint compress) except -1
     cdef int flush(self) except -1
     cdef int _keep(self, size_t sent) except -1
     cdef int spill(self, size_t sent) except -1

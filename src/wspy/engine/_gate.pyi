@@ -1,7 +1,11 @@
 from types import TracebackType
 from typing import Any
 
+stamp: str
+
 class Gate:
+    @property
+    def is_gathering(self) -> bool: ...
     @property
     def gathered(self) -> int: ...
     def take_written(self) -> list[Any]: ...

@@ -1,6 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The lock of one connection, and what was sent through it and is not written yet."""
 
+include "_stamp.pxi"
+
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -124,7 +126,8 @@ cdef class Batch:
             # what is freed may run code that sends, from the beginning on
             if index < self.count:
                 continue
-            if written is not None:
+            # it is None for what is no message
+            if written is not None and self.items[index] is not None:
                 written.append(to_message(self.items[index]))
             if has_owners:
                 self.owners[index] = None
@@ -145,7 +148,6 @@ cdef class Gate:
         self.lock = PyThread_allocate_lock()
         if self.lock == NULL:
             raise MemoryError
-        self.written = []
 
     def __dealloc__(self):
         if self.lock != NULL:
@@ -160,8 +162,6 @@ cdef class Gate:
             try:
                 self._hand_over()
             except BaseException:
-                # nobody knows what was handed over: better no byte than a wrong one
-                self.link.abort()
                 self.__exit__()
                 raise
 
@@ -170,12 +170,89 @@ cdef class Gate:
 
     cdef int _hand_over(self) except -1:
         cdef Arriving frame = self.arriving
-        if self.batch is not None:
-            self.spill(0)
-        if frame is not None:
-            self.arriving = None
-            self.link.receive_plain(frame.as_received(), frame.when)
+        link = self.owner.core_link()
+        try:
+            if self.batch is not None:
+                self.spill(0)
+            if frame is not None:
+                self.arriving = None
+                link.watch.arrives(True, frame.since)
+                link.receive_plain(frame.as_received(), frame.when)
+        except BaseException:
+            # nobody knows what was handed over: better no byte than a wrong one
+            link.abort()
+            raise
+        if self.batch is None:
+            self.owner = None
         return 0
+
+    cdef bint hold(self) noexcept:
+        """Take the lock without a trace for a step of the fast path; False if that has ended.
+
+        Whoever waits for the lock meanwhile finds what the step added.
+        """
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            with nogil:
+                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        if self.is_touched:
+            self.release()
+            return False
+        return True
+
+    cdef bint claim(self) noexcept:
+        """Take the lock if nothing happens here at the moment; :meth:`finish` must follow."""
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            return False
+        if self.is_touched or self.batch is not None:
+            self.release()
+            return False
+        # so that the loop, if it is another thread, writes nothing meanwhile
+        self.is_touched = True
+        return True
+
+    cdef bint finish(self, bytes packed, ssize_t sent, object message, object owner) except -1:
+        """Give back what was claimed; return whether the loop has to see to this connection.
+
+        :param packed: the frame.
+        :param sent: bytes of it that the socket took, or -1.
+        :param owner: has ``core_link()``, which returns the link, and ``_now()``.
+        """
+        try:
+            if sent == PyBytes_GET_SIZE(packed):
+                if self.reports:
+                    self.add_written([message])
+                # nobody noticed anything
+                self.is_touched = False
+                return self.reports
+            # errors other than a full socket are found again by the core's own write
+            link = owner.core_link()
+            link.outbox.push(packed, mark=message)
+            if sent > 0:
+                self.add_written(link.wrote(sent, owner._now()))
+            return True
+        finally:
+            self.release()
+
+    cdef void release(self) noexcept:
+        PyThread_release_lock(self.lock)
+
+    cdef bint is_free(self) noexcept:
+        """Whether nobody has the lock, and nothing is under way."""
+        if self.batch is not None or self.written is not None or self.arriving is not None:
+            return False
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            return False
+        self.release()
+        return True
+
+    @property
+    def is_gathering(self):
+        """Whether a handler of this connection runs on the fast path, in this thread."""
+        return (
+            self.batch is not None
+            and not self.is_touched
+            and self.thread == PyThread_get_thread_ident()
+        )
 
     @property
     def gathered(self):
@@ -185,17 +262,60 @@ cdef class Gate:
     def take_written(self):
         """Return the messages that were written since the last call."""
         written = self.written
-        self.written = []
-        return written
+        self.written = None
+        return [] if written is None else written
 
-    cdef int gather(self, object message) except -1:
+    cdef int add_written(self, list messages) except -1:
+        if messages:
+            self.written = messages if self.written is None else self.written + messages
+        return 0
+
+    cdef int begin(self, Batch batch, object owner, double now) except -1:
+        """Gather from now on what this thread sends.
+
+        :param owner: has ``core_link()``, which returns the link.
+        """
+        self.owner = owner
+        self.now = now
+        self.thread = PyThread_get_thread_ident()
+        self.batch = batch
+        return 0
+
+    cdef int end(self) except -1:
+        """Gather no more; what is left goes to the outbox."""
+        cdef Batch batch
+        try:
+            if self.batch.count:
+                with self:
+                    pass
+        finally:
+            # it is the next one's, whatever happened here
+            batch = self.batch
+            self.batch = None
+            if self.arriving is None:
+                self.owner = None
+            batch.clear(None)
+        return 0
+
+    cdef int put(self, bytes data) except -1:
+        """Add bytes that are no message, before any message and no more than fit."""
+        cdef Batch batch = self.batch
+        memcpy(batch.data, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        batch.size = batch.total = PyBytes_GET_SIZE(data)
+        batch.ends[0] = batch.size
+        batch.count = 1
+        return 0
+
+    cdef int gather(self, object message, bint compress) except -1:
         """Add a message; 0 if the core has to take it."""
         cdef Batch batch = self.batch
-        cdef object payload
+        cdef object payload, coded
         cdef const char* data
         cdef Py_ssize_t length
         cdef unsigned char first
-        if self.is_touched or not self.sends_plain or self.thread != PyThread_get_thread_ident():
+        if self.is_touched or self.thread != PyThread_get_thread_ident():
+            return 0
+        if not self.sends_plain and self.codec is None:
             return 0
         kind = type(message)
         if kind is BINARY_TYPE or kind is TEXT_TYPE:
@@ -228,7 +348,22 @@ cdef class Gate:
         if batch.total >= self.most or batch.count == MOST_ITEMS or batch.owned == MOST_OWNED:
             if not self.flush():
                 return 0
-        batch.add(first, message, payload, data, length)
+        if self.codec is None or not compress:
+            batch.add(first, message, payload, data, length)
+            return 1
+        # what is compressed first is sent first: no other thread may come between
+        if not self.hold():
+            return 0
+        try:
+            coded = self.codec.apply_whole(PyBytes_FromStringAndSize(data, length))
+            if coded is not None:
+                first |= 0x40
+                payload = <bytes?> coded
+                data = PyBytes_AS_STRING(payload)
+                length = PyBytes_GET_SIZE(payload)
+            batch.add(first, message, payload, data, length)
+        finally:
+            self.release()
         return 1
 
     cdef int flush(self) except -1:
@@ -252,7 +387,9 @@ cdef class Gate:
         if <size_t> sent < batch.total:
             self._keep(sent)
             return 0
-        batch.clear(self.written if self.reports else None)
+        written = [] if self.reports else None
+        batch.clear(written)
+        self.add_written(written)
         return 1
 
     cdef int _keep(self, size_t sent) except -1:
@@ -276,11 +413,13 @@ cdef class Gate:
         cdef size_t start = 0, end
         self.is_touched = True
         try:
-            push = self.link.outbox.push
+            link = self.owner.core_link()
+            push = link.outbox.push
             for index in range(batch.count):
                 end = batch.ends[index]
                 data = PyBytes_FromStringAndSize(<char*> batch.data + start, end - start)
-                mark = to_message(batch.items[index])
+                mark = batch.items[index]
+                mark = None if mark is None else to_message(mark)
                 owner = batch.owners[index]
                 if owner is None:
                     push(data, mark=mark)
@@ -291,7 +430,7 @@ cdef class Gate:
             # the batch is the next one's, whatever happened here
             batch.clear(None)
         if sent:
-            self.written += self.link.wrote(sent, self.now)
+            self.add_written(link.wrote(sent, self.now))
         return 0
 
 

@@ -14,7 +14,7 @@ from ..errors import HandshakeError, ProtocolError, SocketClosed, SSLError, WebS
 from ..handshake.accepted import Accepted
 from ..handshake.client import ClientHandshake
 from ..handshake.server import ServerHandshake
-from ..protocol.events import Pong
+from ..protocol.events import Pong, Progress
 from ..protocol.frame import Frame, close_frame
 from ..protocol.limits import Limits
 from ..protocol.message import Message
@@ -47,6 +47,7 @@ class Link:
     :ivar wire: what the socket has to write next.
     :ivar ended_at: when the closing began, by either side or by a failure; or None.
     :ivar half_close: whether to end our direction of TCP once all is written.
+    :ivar burst: that of the session.
     :ivar pauses: whether the peer is not listened to while what it does not
         read piles up: for drivers whose ``send`` never waits.
     """
@@ -69,8 +70,8 @@ class Link:
         self.frames: FrameStream | None = None
         self.session: Session | None = None
         self.error: WebSocketError | None = None
-        self.half_close = False
-        self.pauses = False
+        self.half_close = self.pauses = False
+        self.burst: int | None = None
         self._pause_at = max(1, limits.max_buffered // 2)
         self.eof = False
         self.lost = False
@@ -148,7 +149,7 @@ class Link:
             self._check_end(now)
             if self.phase is Phase.FINISHED:
                 self._release()
-        elif event is None:
+        elif event is None or isinstance(event, Progress):
             self.watch.arrives(session.is_receiving, now)
         return event
 
@@ -175,6 +176,7 @@ class Link:
         """Go from frames to messages, with the bytes that have arrived so far."""
         if self.session is None:
             self.session = Session(self.role, frames=self.frames, limits=self.limits)
+            self.session.burst = self.burst
             self._messages = True
             if self.eof:
                 self.session.receive_eof()

@@ -57,6 +57,8 @@ class ReferenceEngine:
 
     def on_writable(self, now: float) -> list[Any]:
         link = self.link
+        if not (link.wire.size or link.half_close or link.tls):
+            return []
         marks: list[Any] = []
         link.pump()
         while link.wire.size and not link.lost and link.phase is not Phase.FINISHED:

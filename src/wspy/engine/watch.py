@@ -118,6 +118,18 @@ class Watch:
             return None
         return self._ping_at + timeout
 
+    @property
+    def remains(self) -> tuple[float, float | None, int] | None:
+        """All that is remembered, for :meth:`resume`, if it is no more than this; else None."""
+        if self._pings or self._is_answer_due or self.arriving or self.stalled:
+            return None
+        return self._received_at, self.latency, self._serial
+
+    def resume(self, latency: float | None, serial: int) -> None:
+        """Go on where another watch has left off; this one was made at the last arrival."""
+        self.latency = latency
+        self._serial = serial
+
     # peers that do not read
 
     def wrote(self, wire: Outbox, now: float) -> None:

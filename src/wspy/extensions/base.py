@@ -14,7 +14,7 @@ belongs to one connection; it changes frames::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..errors import HandshakeError
@@ -145,12 +145,19 @@ class Extension:
         :ivar budget: set before each :meth:`onrecv`: the most bytes that the
             returned payload may have, or None.
         :ivar limit: set with it: the limit that the budget is what remains of.
+        :ivar alike: what alone decides what :meth:`onsend` makes of a whole message, also for
+            other connections, as something hashable; None if there is more, as what was sent
+            before. A broadcast is then changed once for all that are alike.
         """
 
         streaming: bool = False
         optional: bool = False
         budget: int | None = None
         limit: int | None = None
+
+        @property
+        def alike(self) -> Hashable | None:
+            return None
 
         def __init__(
             self,

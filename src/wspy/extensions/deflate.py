@@ -13,8 +13,9 @@ from .base import Extension
 TAIL = b"\x00\x00\xff\xff"
 EMPTY_BLOCK = b"\x00"
 # The same block whole, and so often that it is longer than the codes at the beginning of any
-# block (RFC 1951 §3.2.7): 14 + 19 * 3 + 316 * 14 bits.
-_PROBE = (EMPTY_BLOCK + TAIL) * 128
+# block (RFC 1951 §3.2.7): 14 + 19 * 3 + 316 * 7 bits, for what repeats codes takes less for each.
+_PROBE = (EMPTY_BLOCK + TAIL) * 64
+_END = TAIL + _PROBE
 
 # The most output of one step, and the most input: a decompressor copies the input it
 # has not used at each step, so that long input would cost quadratic time.
@@ -85,14 +86,28 @@ class Deflater:
         """Whether there is a context, which takes memory."""
         return self._context is not None
 
+    @property
+    def settings(self) -> tuple[int, ...] | None:
+        """What all depends on that becomes of a whole message; None: on those before it, too."""
+        return None if self.takeover else (self.window_bits, self._level, self._mem_level)
+
     def deflate(self, data: bytes, *, end: bool) -> bytes:
         """Return the data compressed and flushed.
 
         :param end: whether it is the last of its message.
         """
-        if self._context is None:
-            self._context = backend.new_compressor(self.window_bits, self._level, self._mem_level)
-        out = self._context.compress(data) + self._context.flush(backend.SYNC_FLUSH)
+        context = self._context
+        if end and not data:
+            # all before it was flushed, and libraries differ in what they make of nothing
+            out = b""
+        elif context is None and end and not self.takeover:
+            out = self._deflate_alone(data)
+        else:
+            if context is None:
+                context = self._context = backend.new_compressor(
+                    self.window_bits, self._level, self._mem_level
+                )
+            out = context.compress(data) + context.flush(backend.SYNC_FLUSH)
         if not end:
             return out
         # RFC 7692 §7.1.1
@@ -100,6 +115,15 @@ class Deflater:
             self._context = None
         # RFC 7692 §7.2.1: the tail is left out; §7.2.3.6: a message with nothing more to flush
         return out.removesuffix(TAIL) or EMPTY_BLOCK
+
+    def _deflate_alone(self, data: bytes) -> bytes:
+        """Compress a whole message that refers to nothing before it."""
+        shelf = backend.shelf(self.window_bits, self._level, self._mem_level, len(data))
+        context = shelf.take()
+        out = context.compress(data) + context.flush(backend.FULL_FLUSH)
+        # one that was interrupted is not put back
+        shelf.put_back(context)
+        return out
 
     def close(self) -> None:
         """Free the context."""
@@ -167,42 +191,66 @@ class Inflater:
         :raises PayloadTooBig: as soon as there are more bytes.
         :raises ProtocolError: 1007 for what is not DEFLATE.
         """
-        output = _Output(budget, limit)
         has_payload = self._begun or bool(data)
+        is_whole = end and not self._begun
         self._begun = has_payload and not end
         try:
-            for part in _slices(data):
-                self._feed(part, output)
-            # RFC 7692 §7.2.2: without any octet of payload, or right after a block with
-            # BFINAL set, the tail would be no end but the beginning of a block
-            if end and has_payload and self._context is not None:
-                self._feed_tail(self._context)
-        except backend.Error as error:
+            if is_whole and 0 < len(data) <= SLICE:
+                out = self._inflate_short(data, budget, limit)
+            else:
+                output = _Output(budget, limit)
+                for part in _slices(data):
+                    self._feed(part, output)
+                # RFC 7692 §7.2.2: without any octet of payload, or right after a block with
+                # BFINAL set, the tail would be no end but the beginning of a block
+                if end and has_payload and self._context is not None:
+                    self._feed_tail(self._context)
+                out = output.join()
+        except backend.installed().errors as error:
             # RFC 7692 §7.2.2
             raise _invalid(str(error)) from None
         # RFC 7692 §7.1.1
         if end and not self.takeover:
             self._context = None
+        return out
+
+    def _begin(self) -> backend.Decompressor:
+        context = self._context
+        if context is None:
+            context = self._context = backend.new_decompressor(self.window_bits)
+        return context
+
+    def _inflate_short(self, data: bytes, budget: int | None, limit: int | None) -> bytes:
+        """Decompress a message that came whole, mostly in one step."""
+        context = self._begin()
+        room = STEP if budget is None or budget >= STEP else budget + 1
+        chunk = context.decompress(data, room)
+        if len(chunk) < room and not context.eof:
+            self._feed_tail(context)
+            return chunk
+        output = _Output(budget, limit)
+        output.add(chunk)
+        rest, full = self._left(context, chunk, room)
+        self._feed(rest, output, full)
+        if self._context is not None:
+            self._feed_tail(self._context)
         return output.join()
 
-    def _feed(self, data: bytes | memoryview, output: _Output) -> None:
-        full = False
+    def _feed(self, data: bytes | memoryview, output: _Output, full: bool = False) -> None:
         while data or full:
-            context = self._context
-            if context is None:
-                context = self._context = backend.new_decompressor(self.window_bits)
+            context = self._begin()
             room = output.room
             chunk = context.decompress(data, room)
             output.add(chunk)
-            # RFC 7692 §7.2.3.4: a block with BFINAL set ends a stream; another one may follow
-            if context.eof:
-                data = context.unused_data
-                self._context = None
-                full = False
-            else:
-                data = context.unconsumed_tail
-                # a full step may have left output inside of the decompressor
-                full = len(chunk) == room
+            data, full = self._left(context, chunk, room)
+
+    def _left(self, context: backend.Decompressor, chunk: bytes, room: int) -> tuple[bytes, bool]:
+        """Return the input that was not used, and whether output may have been left inside."""
+        # RFC 7692 §7.2.3.4: a block with BFINAL set ends a stream; another one may follow
+        if context.eof:
+            self._context = None
+            return context.unused_data, False
+        return context.unconsumed_tail, len(chunk) == room
 
     def _feed_tail(self, context: backend.Decompressor) -> None:
         """Put back the tail of a message, and see whether that ends it.
@@ -212,7 +260,7 @@ class Inflater:
         a block they are data, or invalid.
         """
         # RFC 7692 §7.2.2
-        found = context.decompress(TAIL + _PROBE, 1)
+        found = context.decompress(_END, 1)
         if context.eof:
             # the empty block at the end had BFINAL set
             self._context = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from ..errors import HandshakeError
@@ -152,6 +152,28 @@ class DeflateMessage(Extension):
             )
             self._sending = False
             self._receiving = False
+
+        @property
+        def alike(self) -> Hashable | None:
+            # a derived class may do more
+            if type(self) is not DeflateMessage.Instance or self.deflater.settings is None:
+                return None
+            return (DeflateMessage, self.compression_threshold, *self.deflater.settings)
+
+        def apply_whole(self, payload: bytes) -> bytes | None:
+            """Compress a message as :meth:`onsend` does; None: it is sent as it is."""
+            if len(payload) < self.compression_threshold:
+                return None
+            return self.deflater.deflate(payload, end=True)
+
+        def undo_whole(self, payload: bytes, limit: int) -> bytes:
+            """Decompress a message that came in one frame, as :meth:`onrecv` does.
+
+            :param limit: the most bytes to return.
+            :raises PayloadTooBig: if there are more.
+            :raises ProtocolError: 1007 for invalid data.
+            """
+            return self.inflater.inflate(payload, end=True, budget=limit, limit=limit)
 
         def onsend(self, frame: Frame) -> Frame:
             """Compress a message, or the next fragment of one (RFC 7692 §7.2.1)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import formatdate
+from datetime import datetime, timezone
 from http import HTTPStatus
 from typing import Any, Union
 from urllib.parse import parse_qs
@@ -232,7 +232,7 @@ class Response:
         headers = Headers(self.headers)
         # RFC 9110 §6.6.1: a server with a clock says when it answered, one without says nothing
         if now is not None and self.status >= 200:
-            _add_missing(headers, "Date", formatdate(now, usegmt=True))
+            _add_missing(headers, "Date", _date(now))
         # RFC 9110 §8.6, §15.3.5, §15.4.5: these have neither a body nor its length
         bodiless = self.status < 200 or self.status in (204, 304)
         if not bodiless:
@@ -244,6 +244,17 @@ class Response:
         head = f"HTTP/1.1 {self.status} {self.reason}\r\n".encode("latin-1") + headers.encode()
         # RFC 9110 §9.3.2
         return head + b"\r\n" + (self.body if body and not bodiless else b"")
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _date(now: float) -> str:
+    # RFC 9110 §5.6.7: names of days and months are English, whatever the locale
+    time = datetime.fromtimestamp(now, timezone.utc)
+    day, month = _DAYS[time.weekday()], _MONTHS[time.month - 1]
+    return f"{day}, {time.day:02} {month} {time.year} {time:%H:%M:%S} GMT"
 
 
 def _add_missing(headers: Headers, name: str, value: str) -> None:

@@ -44,4 +44,9 @@ class Failure:
     error: WebSocketError
 
 
-Event = Message | Ping | Pong | Close | Failure
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``Session.burst`` frames were taken that make no event yet; there may be more."""
+
+
+Event = Message | Ping | Pong | Close | Failure | Progress

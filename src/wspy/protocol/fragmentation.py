@@ -15,6 +15,7 @@ from .opcodes import (
     OPCODE_TEXT,
     is_control,
 )
+from .prepared import Prepared
 from .stream import FrameStream
 from .utf8 import Utf8Validator
 
@@ -166,6 +167,11 @@ class Fragmenter:
         self._check_opcode(opcode, whole=fragment_size is None)
         if self._opcode is not None:
             raise self._inside()
+        if isinstance(message, Prepared) and fragment_size is None and compress:
+            packed = message.packed(self._frames)
+            if packed is not None:
+                self._frames.push(packed, mark)
+                return
         kind = ControlFrame if is_control(opcode) else Frame
         self._send(kind(opcode, message.payload), fragment_size, compress, mark)
 

@@ -9,6 +9,11 @@ from collections.abc import Callable
 new_masking_key: Callable[[], bytes] = lambda: secrets.token_bytes(4)  # noqa: E731
 
 
+def new_masking_keys(count: int) -> bytes:
+    """Return so many keys from the same source, one after the other."""
+    return secrets.token_bytes(4 * count)
+
+
 Xor = Callable[[bytes | bytearray | memoryview, bytes, int], bytes]
 
 

@@ -22,21 +22,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..errors import (
-    CloseStatus,
-    PingError,
-    ProtocolError,
-    SocketClosed,
-    WebSocketError,
-)
-from .close import (
-    CLOSE_NO_STATUS,
-    CLOSE_NORMAL,
-    CLOSE_UNABLE,
-    pack_close,
-    unpack_close,
-)
-from .events import Close, Event, Failure, Ping, Pong
+from ..errors import CloseStatus, PingError, ProtocolError, SocketClosed, WebSocketError
+from .close import CLOSE_NO_STATUS, CLOSE_NORMAL, CLOSE_UNABLE, pack_close, unpack_close
+from .events import Close, Event, Failure, Ping, Pong, Progress
 from .failure import cause_of, code_of, detached, detail_of, reason_of
 from .fragmentation import Fragmenter, Reassembler
 from .frame import ControlFrame, Frame, Header, Payload, to_bytes
@@ -81,7 +69,11 @@ class Session:
     :ivar sent: ours, or None.
     :ivar cause: who or what ended the connection, as in ``SocketClosed``.
     :ivar error: why it failed, or None.
+    :ivar burst: after how many frames without an event :class:`Progress` is one,
+        for those who serve many connections by turns; None for never.
     """
+
+    burst: int | None = None
 
     def __init__(
         self,
@@ -135,15 +127,14 @@ class Session:
         return (
             self.state is State.OPEN
             and not (self._eof or self._pending or self.is_receiving or self._whole_hooks)
+            and not self.frames.ahead
             and self.frames.is_plain(0)
         )
 
     @property
-    def sends_plain(self) -> bool:
-        """Whether a message is sent just as it is, as one frame."""
-        return not (
-            self.state is not State.OPEN or self._outgoing.in_message or self.frames.extensions
-        )
+    def may_send(self) -> bool:
+        """Whether a whole message may be sent now: :meth:`send` would not refuse it."""
+        return self.state is State.OPEN and not self._outgoing.in_message
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; ask for :meth:`events` next."""
@@ -167,16 +158,25 @@ class Session:
         """
         try:
             return self._next_event()
-        except ProtocolError as error:
-            self.fail(detached(error))
         except Exception as error:
+            self.refuse(error)
+        return self._pending.popleft()
+
+    def refuse(self, error: Exception) -> None:
+        """Fail because of an error that receiving raised; the next event is a :class:`Failure`.
+
+        For engines that let extensions undo their work themselves.
+        """
+        if isinstance(error, ProtocolError):
+            self.fail(detached(error))
+        else:
             # an extension of the user's own failed
             self.fail(error, code=CLOSE_UNABLE, cause="error")
-        return self._pending.popleft()
 
     def _next_event(self) -> Event | None:
         if self._pending:
             return self._pending.popleft()
+        taken = 0
         while self.state is not State.CLOSED:
             frame = self.frames.next_frame(self._incoming.budget)
             if frame is None:
@@ -184,6 +184,9 @@ class Session:
             event = self._handle(frame)
             if event is not None:
                 return event
+            taken += 1
+            if taken == self.burst:
+                return Progress()
         return None
 
     def _check_header(self, header: Header) -> None:
@@ -240,7 +243,7 @@ class Session:
         if self.sent is None:
             # RFC 6455 §5.5.1: answered with a close frame, typically with the same code
             self.cause = "peer"
-            self._push_close(None if status.code == CLOSE_NO_STATUS else status.code, "")
+            self._push_close(b"" if status.code == CLOSE_NO_STATUS else pack_close(status.code))
         self._end()
         return Close(status.code, status.reason)
 
@@ -331,7 +334,7 @@ class Session:
         if self.sent is None and self.state is State.OPEN:
             self.cause = "local"
             self.state = State.CLOSING
-            self._push_close_payload(payload)
+            self._push_close(payload)
 
     def fail(self, error: Exception, *, code: int | None = None, cause: str | None = None) -> None:
         """Fail the connection (RFC 6455 §7.1.7): close at once and ignore what still comes.
@@ -346,7 +349,7 @@ class Session:
         if self.state is State.CLOSED:
             return
         if self.sent is None:
-            self._push_close(code_of(error) if code is None else code, reason_of(error))
+            self._push_close(pack_close(code_of(error) if code is None else code, reason_of(error)))
             self.cause = cause or cause_of(error)
         self._end()
         self._detail = detail_of(error)
@@ -364,10 +367,7 @@ class Session:
         wrapped.__cause__ = error
         return wrapped
 
-    def _push_close(self, code: int | None, reason: str) -> None:
-        self._push_close_payload(pack_close(code, reason))
-
-    def _push_close_payload(self, payload: bytes) -> None:
+    def _push_close(self, payload: bytes) -> None:
         self.sent = unpack_close(payload)
         self.frames.send_frame(ControlFrame(OPCODE_CLOSE, payload))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
 from .frame import Frame, Header
@@ -29,6 +29,10 @@ class Hook(Protocol):
     optional: bool
     budget: int | None
     limit: int | None
+
+    @property
+    def alike(self) -> Hashable | None:
+        """What alone decides what becomes of a whole message that is sent; None: more than that."""
 
     def onsend(self, frame: Frame) -> Frame:
         """Change what is sent."""
@@ -63,7 +67,7 @@ class FrameStream:
         self.limits = limits
         self.extensions = tuple(extensions)
         self.outbox = Outbox() if outbox is None else outbox
-        self._new_key = new_key or new_masking_key
+        self.new_key = new_key or new_masking_key
         self._frame_hooks = [hook for hook in extensions if not hook.before_fragmentation]
         self.message_hooks = [hook for hook in extensions if hook.before_fragmentation]
         self._undo = self._frame_hooks[::-1] + _streaming_tail(self.message_hooks)
@@ -163,6 +167,28 @@ class FrameStream:
                 frame = hook.onsend(frame)
         return frame
 
+    @property
+    def alike(self) -> tuple[Hashable, ...] | None:
+        """What alone decides how a whole message is sent; None if that is more.
+
+        Streams of which this is the same send the same bytes.
+        """
+        # RFC 6455 §5.3: a client masks each frame with a key of its own
+        if self.role.masks:
+            return None
+        keys = tuple(hook.alike for hook in self.extensions)
+        return None if None in keys else keys
+
+    def pack_whole(self, frame: Frame) -> bytes:
+        """Return what is sent for a message as one frame, with all extensions."""
+        for hooks in (self.message_hooks, self._frame_hooks):
+            frame = self.apply(hooks, frame, True)
+        return b"".join(self._pack(frame))
+
+    def push(self, packed: bytes, mark: Any) -> None:
+        """Queue a frame that was packed already."""
+        self.outbox.push(packed, mark=mark)
+
     def send_frame(self, frame: Frame, *, compress: bool = True, mark: Any = None) -> None:
         """Queue a frame; the role decides about masking unless the frame does.
 
@@ -187,15 +213,21 @@ class FrameStream:
         if not masks:
             return frame.pack_parts(b"")
         # RFC 6455 §5.3: a fresh key for each frame, also for one that came with another's key
-        return frame.pack_parts((frame.mask and frame.masking_key) or self._new_key())
+        return frame.pack_parts((frame.mask and frame.masking_key) or self.new_key())
 
     def close(self) -> None:
         """Free what has arrived and what the extensions hold, when the connection is over."""
         self.parser.clear()
+        # whoever checks has the parser: together they would wait for the garbage collector
+        self.parser.check = _check_nothing
         self._ahead.clear()
         self._is_unseen = False
         for hook in self.extensions:
             hook.close()
+
+
+def _check_nothing(header: Header) -> None:
+    pass
 
 
 def _concerns(hook: Hook, frame: Frame) -> bool:

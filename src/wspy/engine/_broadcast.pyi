@@ -1,0 +1,6 @@
+from typing import Any
+
+from ..protocol.prepared import Prepared
+
+def open_clients(clients: list[Any]) -> list[Any]: ...
+def send_to_idle(clients: list[Any], prepared: Prepared) -> list[Any]: ...

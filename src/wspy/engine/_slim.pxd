@@ -1,0 +1,22 @@
+from ._fast cimport Channel
+
+cdef class Slim(Channel):
+    cdef readonly object core
+    cdef readonly object origin
+    cdef public object _written
+    cdef object _place
+    cdef double _latency
+    cdef public double built_at
+    cdef public double served_at
+    cdef public long long slot
+    cdef public unsigned int pings
+    cdef public int _read_size
+    cdef unsigned int _host
+    cdef unsigned short _port
+    cdef bint _has_host
+    cdef public unsigned char interest
+    cdef public bint is_dirty
+    cdef public bint is_busy
+    cdef public bint _was_opened
+    cdef public bint _ended
+    cdef public bint _is_fresh

@@ -1,0 +1,30 @@
+from typing import Any
+
+from ..handshake.accepted import Accepted
+from ._fast import Channel
+from .interface import Engine
+
+stamp: str
+
+class Slim(Channel):
+    server: Any
+    core: Engine | None
+    origin: bytes | Accepted | None
+    pings: int
+    built_at: float
+    served_at: float
+    slot: int
+    interest: int
+    is_dirty: bool
+    is_busy: bool
+    _read_size: int
+    _was_opened: bool
+    _ended: bool
+    _is_fresh: bool
+    _written: tuple[Any, ...]
+    _address: Any
+    known_latency: float | None
+    def adopt(self, core: Engine) -> Engine: ...
+    def drop(self, origin: Accepted) -> None: ...
+    def retire(self) -> None: ...
+    def recall(self) -> Accepted | None: ...

@@ -1,0 +1,185 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""What is known of a loop's client: a few words of memory while nothing asks for the core."""
+
+include "_stamp.pxi"
+
+from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+
+from ._fast cimport DONE, HANDED_OVER, Channel, Outcome
+from ._gate cimport GATHERED, Batch, Gate
+
+from ..handshake.quick import Remembered
+
+
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject*)
+
+cdef extern from "arpa/inet.h" nogil:
+    int inet_pton(int, const char*, void*)
+    const char* inet_ntop(int, const void*, char*, unsigned int)
+    int AF_INET
+
+cdef enum:
+    ADDRESS_ROOM = 16
+
+
+cdef class Slim(Channel):
+    """A client whose core is made when something asks for it, and given up when nothing does.
+
+    Base of the driver's own class, which has besides what a channel asks for
+
+    - ``_build()``: returns an engine for the connection as it stands,
+    - ``_answer(head)``: returns the response to a request, or None if the core has to,
+    - ``_remember(head)``: returns what a handshake that was answered so agreed upon,
+    - ``_welcome()``: tells the user that the client is there.
+
+    What it has as attributes of its own is what drivers remember of any client.
+    At most one core is ever in use: it comes by :meth:`adopt`, which nothing
+    interrupts, and goes by :meth:`drop`, in the loop's own thread and with the lock.
+
+    :ivar core: the engine, or None.
+    :ivar origin: None before the handshake; then its request's bytes, or what was agreed upon.
+    :ivar heard_at: when a byte came last, or when it began; a core's watch knows better.
+    :ivar pings: how many were sent by the core's watch.
+    """
+
+    def __cinit__(self, *arguments, **options):
+        self._written = ()
+        self._latency = -1
+        self.built_at = -1e9
+        self.slot = -1
+        self.interest = 1
+        self._read_size = 2048
+
+    # the core
+
+    def adopt(self, core):
+        """Take a core, unless there is one by now; return the one that counts."""
+        link = core.link
+        received = link.watch.received
+        if self.core is None:
+            self.core = core
+            self.link = link
+            self.received = received
+            self.is_new = False
+        return self.core
+
+    def drop(self, origin):
+        """Do without the core, of which nothing is worth remembering that is not here already."""
+        self.origin = origin
+        self.core = None
+        self.link = None
+        self.received = None
+
+    def retire(self):
+        """Be over, without a core; the lock is held."""
+        self._ended = True
+        self.is_fast = False
+
+    def shed(self):
+        """Give up what nobody holds any more; call it without the lock."""
+        cdef PyObject* gate = <PyObject*> self._gate
+        cdef PyObject* origin = <PyObject*> self.origin
+        if self.core is not None:
+            return
+        # who waits for it has a reference; who claimed it has none
+        if self._gate is not None and Py_REFCNT(gate) == 1 and self._gate.is_free():
+            self._gate = None
+        if type(self.origin) is Remembered and Py_REFCNT(origin) == 1:
+            known = (<object> origin).__dict__
+            if "request" not in <dict> known:
+                self.origin = known["head"]
+
+    def core_link(self):
+        link = self.link
+        return self._engine.link if link is None else link
+
+    @property
+    def _engine(self):
+        cdef bint ended
+        core = self.core
+        while core is None:
+            ended = self._ended
+            made = self._build()
+            if ended == self._ended:
+                core = self.adopt(made)
+        return core
+
+    def recall(self):
+        """Return what the handshake came to, always the same object; None before."""
+        origin = self.origin
+        if type(origin) is bytes:
+            found = self._remember(origin)
+            if self.origin is origin:
+                self.origin = found
+        return self.origin
+
+    # the handshake
+
+    cdef Outcome greet(self, bytes head, double now, Batch batch) except *:
+        """Take the first bytes; answer them here if they are an ordinary request."""
+        cdef Gate gate = self.ready()
+        cdef bytes answer = self._answer(head)
+        self.is_new = False
+        if answer is None or PyBytes_GET_SIZE(answer) > GATHERED:
+            with gate:
+                self.core_link().receive(head, now)
+            return HANDED_OVER
+        self.origin = head
+        self.heard_at = now
+        self.is_fast = True
+        gate.begin(batch, self, now)
+        try:
+            gate.put(answer)
+            self._welcome()
+            if not gate.is_touched:
+                gate.flush()
+        finally:
+            gate.end()
+        if gate.is_touched or gate.written is not None or not self.is_fast:
+            self.is_fast = False
+            return HANDED_OVER
+        gate = None
+        self.shed()
+        return DONE
+
+    # what any client has
+
+    @property
+    def server(self):
+        return self.target
+
+    @property
+    def _lock(self):
+        return self.ready()
+
+    @property
+    def known_latency(self):
+        """What the last core's watch had measured."""
+        return None if self._latency < 0 else self._latency
+
+    @known_latency.setter
+    def known_latency(self, seconds):
+        self._latency = -1 if seconds is None else seconds
+
+    @property
+    def _address(self):
+        cdef char text[ADDRESS_ROOM]
+        if not self._has_host:
+            return self._place
+        inet_ntop(AF_INET, &self._host, text, ADDRESS_ROOM)
+        return (<bytes> text).decode("ascii"), self._port
+
+    @_address.setter
+    def _address(self, address):
+        self._place = None
+        self._has_host = False
+        if type(address) is tuple and len(address) == 2:
+            host = address[0].encode("ascii", "replace")
+            # IPv4 is six bytes, and no object
+            if inet_pton(AF_INET, <const char*> host, &self._host) == 1:
+                self._port = address[1]
+                self._has_host = True
+                return
+        self._place = address

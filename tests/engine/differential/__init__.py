@@ -1,0 +1,1 @@
+"""Random streams through both engines: ``python -m tests.engine.differential``."""

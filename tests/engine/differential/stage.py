@@ -1,0 +1,251 @@
+"""A server on one engine, in this thread, which plays one case after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import math
+import socket
+import termios
+import threading
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import wspy
+from tests.engine.helpers import REQUEST
+from wspy.drivers import epoll, fast, poller, served
+from wspy.engine._frames import accepted
+
+from .acting import ACTS, ENDS, OTHERS
+from .streams import OFFERS, PROFILES, Case
+
+ENGINES = ("reference", "fast")
+# turns after which nobody waits any more for something to happen
+_MOST_TURNS = 200
+
+
+class Story:
+    """What came of a case.
+
+    :ivar told: of each client, in order; between clients there is no order.
+    :ivar written: messages told as written; apart, for reads of another size are other turns.
+    :ivar out: bytes that each peer received.
+    :ivar sizes: how many the first one had received after each piece that it sent.
+    :ivar gone: clients whose handler ended TCP: of what came before, much or little may
+        have been read, and of what was sent, much or little written.
+    :ivar left: how many clients were not over in the end.
+    """
+
+    def __init__(self) -> None:
+        self.told: dict[str, list[Any]] = {}
+        self.written: dict[str, list[Any]] = {}
+        self.out: dict[str, bytes] = {}
+        self.sizes: list[int] = []
+        self.gone: set[str] = set()
+        self.left = 0
+
+
+class _Server(wspy.AsyncServer):
+    """Does what the case says, and notes what it was told."""
+
+    def begin(self, actions: tuple[str, ...]) -> None:
+        self.story = Story()
+        self.actions = actions
+        self.names: dict[int, str] = {}
+        self.clients_ever: list[Any] = []
+        self.played = 0
+
+    def note(self, client: Any, *what: Any) -> None:
+        name = self.names[id(client)]
+        if name not in self.story.gone:
+            self.story.told[name].append(what)
+
+    def onopen(self, client: Any) -> None:
+        name = f"client {len(self.names)}"
+        self.names[id(client)] = name
+        self.clients_ever.append(client)
+        self.story.told[name], self.story.written[name] = [], []
+
+    def onmessage(self, client: Any, message: wspy.Message) -> None:
+        name = self.names[id(client)]
+        if name in self.story.gone:
+            return
+        self.note(client, type(message), message.opcode, message.payload)
+        action = self.actions[self.played % len(self.actions)]
+        self.played += 1
+        try:
+            result = ACTS[action](client, self.clients_ever[-1], message)
+        except BaseException as error:
+            self.note(client, action, type(error), str(error))
+            raise
+        self.note(client, action, result)
+        if action in ENDS:
+            self.story.gone.add(name)
+
+    def onping(self, client: Any, payload: bytes) -> None:
+        self.note(client, "ping", payload)
+
+    def onpong(self, client: Any, payload: bytes) -> None:
+        self.note(client, "pong", payload)
+
+    def onerror(self, client: Any, error: Exception) -> None:
+        self.note(client, type(error), str(error))
+
+    def onclose(self, client: Any, code: int, reason: str) -> None:
+        closed = client.closed
+        link = client._engine.link
+        self.note(client, code, reason, str(closed), closed.cause, client.unsent, client.state)
+        self.note(client, link.phase, type(link.error), str(link.error))
+
+
+class _Telling(_Server):
+    def onsent(self, client: Any, message: wspy.Message) -> None:
+        self.story.written[self.names[id(client)]].append(message)
+
+
+# how long a turn is must not matter here
+_CLIENTS: dict[str, type] = {
+    "reference": type("Reference", (served.ServerClient,), {"_turn": math.inf}),
+    "fast": type("Fast", (fast.FastClient,), {"_turn": math.inf}),
+}
+_POLLERS: dict[str, Callable[..., Any]] = {
+    "reference": lambda dirty: poller.new_poller(),
+    "fast": lambda dirty: fast.new_poller(dirty, math.inf),
+}
+
+
+class Stage:
+    """Servers of one engine, one for each profile."""
+
+    def __init__(self, engine: str) -> None:
+        self.engine = engine
+        self._open: dict[tuple[str, bool], tuple[_Server, Any]] = {}
+        logging.getLogger("wspy").setLevel(logging.CRITICAL + 1)
+
+    def close(self) -> None:
+        for server, loop in self._open.values():
+            loop.close()
+            server._close_sockets()
+        self._open.clear()
+
+    def play(self, case: Case) -> tuple[Story, int]:
+        """Return what came of a case, and how many messages the compiled engine took."""
+        server, loop = self._at(case)
+        before = accepted()
+        server.begin(case.actions)
+        with mock.patch.object(epoll, "NewClient", _CLIENTS[self.engine]):
+            _play(server, loop, case)
+        return server.story, accepted() - before
+
+    def _at(self, case: Case) -> tuple[_Server, Any]:
+        key = (case.profile, case.tells)
+        if key not in self._open:
+            kind = _Telling if case.tells else _Server
+            options = {"ping_interval": None, **PROFILES[case.profile]}
+            server = kind(("127.0.0.1", 0), **options)
+            server._thread = threading.current_thread()
+            server._patience = lambda: 0.0  # type: ignore[method-assign]
+            loop = _POLLERS[self.engine](server._dirty)
+            loop.register(server._waker.fileno(), poller.READ)
+            self._open[key] = server, loop
+        return self._open[key]
+
+
+class _Peer:
+    """The other end of a client."""
+
+    def __init__(self, server: _Server, loop: Any, profile: str) -> None:
+        self.sock, theirs = socket.socketpair()
+        self.sock.setblocking(False)
+        self._server, self._loop, self._theirs = server, loop, theirs
+        self.out = b""
+        server._start(loop, theirs, "", server._clock())
+        self.client = next(reversed(server._members.values()))
+        request = REQUEST
+        if profile in OFFERS:
+            field = f"Sec-WebSocket-Extensions: {OFFERS[profile]}\r\n\r\n".encode()
+            request = request.removesuffix(b"\r\n") + field
+        self.send(request)
+        self.turn()
+        self.out = self.out.partition(b"\r\n\r\n")[2]
+
+    def send(self, data: bytes) -> None:
+        view = memoryview(data)
+        for _ in range(_MOST_TURNS):
+            try:
+                view = view[self.sock.send(view) :]
+            except BlockingIOError:
+                self.turn()
+            except (BrokenPipeError, ConnectionResetError):
+                return
+            if not view:
+                return
+
+    def turn(self, reads: bool = True) -> None:
+        """Let the server do what there is to do."""
+        for _ in range(_MOST_TURNS):
+            _turn(self._server, self._loop)
+            if reads:
+                self.read()
+            if not (self._server._dirty or self._is_busy(reads)):
+                break
+
+    def _is_busy(self, reads: bool) -> bool:
+        """Whether the server can read or write more."""
+        engine = self.client._engine
+        if engine.finished:
+            return False
+        if reads and engine.wants_write:
+            return True
+        number = fcntl.ioctl(engine.fileno(), termios.FIONREAD, b"\0\0\0\0")
+        return number != b"\0\0\0\0" and engine.wants_read
+
+    def read(self) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionResetError):
+            while chunk := self.sock.recv(1 << 20):
+                self.out += chunk
+
+
+def _turn(server: _Server, loop: Any) -> None:
+    try:
+        server._turn(loop)
+    except KeyboardInterrupt:
+        server.serving = None
+        for client in server._members.values():
+            server.wake(client)
+
+
+def _play(server: _Server, loop: Any, case: Case) -> None:
+    story = server.story
+    peers = [_Peer(server, loop, case.profile)]
+    if OTHERS & {*case.actions}:
+        peers.append(_Peer(server, loop, case.profile))
+    peer = peers[0]
+    for data in case.chunks:
+        peer.send(data)
+        peer.turn(case.reads)
+        story.sizes.append(len(peer.out) if case.reads else 0)
+    peer.turn()
+    for one in peers:
+        if case.ends == "reset":
+            one.sock.close()
+        else:
+            with contextlib.suppress(OSError):
+                one.sock.shutdown(socket.SHUT_WR)
+    for _ in range(_MOST_TURNS):
+        if not server._members:
+            break
+        _turn(server, loop)
+        if case.ends == "eof":
+            for one in peers:
+                one.read()
+    story.left = len(server._members)
+    for client in list(server._members.values()):
+        client.abort()
+        client.serve(0, server._clock())
+        server._update(loop, client, server._clock())
+    for one in peers:
+        one.sock.close()
+        story.out[server.names[id(one.client)]] = one.out
