@@ -14,7 +14,7 @@ PURE   := protocol handshake extensions
 BUILT  := pyproject.toml setup.py $(wildcard src/wspy/engine/*.pyx src/wspy/engine/*.px[di] src/wspy/engine/*.h)
 
 .PHONY: help demo test check rules stress soak loss faults abuse fuzz interop autobahn autobahn-full
-.PHONY: bench bench-quick build clean
+.PHONY: differential asan valgrind bench bench-quick build clean
 
 help:
 	@echo "make demo           echo server with a page to try it (HOST, PORT, ARGS)"
@@ -26,7 +26,10 @@ help:
 	@echo "make loss           large messages while 5 % of the packets are lost; needs root, nft (LOSS)"
 	@echo "make faults         100,000 faults of the socket for each driver, by seed (FAULTS)"
 	@echo "make abuse          what hostile peers cost and when they are dropped; prints a table"
-	@echo "make fuzz           six fuzz targets, RUNS inputs each; a quarter of an hour on two cores"
+	@echo "make differential   a million random streams through both engines (DIFFERENTIAL)"
+	@echo "make asan           tests on a build with AddressSanitizer, UBSan, bounds checks (ASAN)"
+	@echo "make valgrind       random streams through the compiled engine under valgrind"
+	@echo "make fuzz           seven fuzz targets, RUNS inputs each; a quarter of an hour on two cores"
 	@echo "make interop        other libraries and a browser, direct and through proxies; a table"
 	@echo "make autobahn       Autobahn cases 1-7 and 10, both roles, all drivers"
 	@echo "make autobahn-full  the same and cases 9, 12 and 13"
@@ -87,6 +90,15 @@ faults: $(VENV)/.test
 
 abuse: $(VENV)/.test
 	$(BIN)/python -m tests.abuse $(ABUSE)
+
+differential: $(VENV)/.test
+	$(BIN)/python -m tests.engine.differential $(DIFFERENTIAL)
+
+asan: $(VENV)/.test
+	$(BIN)/python -m tests.asan $(ASAN)
+
+valgrind: $(VENV)/.test
+	$(BIN)/python -m tests.valgrind $(VALGRIND)
 
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m fuzz --runs $(RUNS) $(FUZZ)

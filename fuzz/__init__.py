@@ -1,1 +1,1 @@
-"""Fuzzing of the pure layers: ``python -m fuzz``, or ``make fuzz``."""
+"""Fuzzing of the pure layers and of the compiled engine: ``python -m fuzz``, or ``make fuzz``."""

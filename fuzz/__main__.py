@@ -9,8 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from fuzz.campaign import play_all, table
+from fuzz.campaign import play_all, share, table
 from fuzz.seeds import TARGETS
+from wspy import engine
 
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "fuzz"
 
@@ -32,13 +33,19 @@ def main() -> int:
     if importlib.util.find_spec("atheris") is None:
         print("atheris is missing: pip install -e '.[fuzz]'", file=sys.stderr)
         return 2
+    print(f"engine: {engine.name}")
     tallies = []
     for tally in play_all(targets, arguments.runs, arguments.seed, REPORTS, arguments.jobs):
         tallies.append(tally)
         for finding in tally.findings:
             print(f"{finding}\n{finding.read_text('utf-8', 'replace')[-3000:]}")
     print(table(tallies))
-    return int(any(tally.findings or tally.executions < arguments.runs for tally in tallies))
+    failed = [
+        tally.target
+        for tally in tallies
+        if tally.findings or tally.executions < share(tally.target, arguments.runs)
+    ]
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

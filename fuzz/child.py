@@ -20,6 +20,7 @@ LAYERS = {
     "request_head": HEADS,
     "response_head": HEADS,
     "frame_stream": ("wspy.protocol.",),
+    "engine_stream": ("wspy.protocol.", "wspy.engine."),
     "deflate": ("wspy.extensions.", "wspy.protocol.fragmentation"),
     "extension_headers": ("wspy.extensions.",),
     "auth_headers": HEADS,

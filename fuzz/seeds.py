@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fuzz.targets import auth_headers, deflate, extension_headers, request_head, response_head
+from fuzz.targets import (
+    auth_headers,
+    deflate,
+    engine_stream,
+    extension_headers,
+    request_head,
+    response_head,
+)
 from fuzz.targets.frame_stream import LIMITS
 from fuzz.targets.response_head import ACCEPT
 from tests.handshake.helpers import Digest
@@ -92,6 +99,19 @@ def _frame_stream() -> Iterator[bytes]:
             yield bytes(((role is Role.SERVER) | limits << 1 | more, how)) + stream
 
 
+def _engine_stream() -> Iterator[bytes]:
+    names = engine_stream.NAMES
+    acts = len(engine_stream.ACTIONS)
+    number = 0
+    for role, stream, extended in _streams():
+        if role is Role.SERVER:
+            profile = names.index("deflate") if extended else number % len(names)
+            options = profile | number * engine_stream.TELLS & 0x78
+            yield bytes((options, HOW[number & 1], number % acts)) + stream
+            yield bytes((names.index("usual") | engine_stream.FED, HOW[0], 0)) + stream
+            number += 1
+
+
 def _deflate() -> Iterator[bytes]:
     for role, stream, extended in _streams():
         if extended:
@@ -128,6 +148,7 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "request_head": _request_head,
     "response_head": _response_head,
     "frame_stream": _frame_stream,
+    "engine_stream": _engine_stream,
     "deflate": _deflate,
     "extension_headers": _extension_headers,
     "auth_headers": _auth_headers,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Any
+
 import pytest
 
+import wspy
+from tests.conftest import Certificates
 from tests.drivers.conftest import Serve
 from tests.drivers.helpers import PATIENCE
 from wspy import engine
@@ -29,3 +34,23 @@ def test_the_reference_leaves_nothing_to_it(serve: Serve) -> None:
         client.send("hello")
         client.recv(PATIENCE)
     assert engine.accepted() == 0
+
+
+def test_a_listener_that_is_tls_already(certificates: Certificates) -> None:
+    # what its sockets read is not what their descriptors do
+    class Server(wspy.AsyncServer):
+        def onmessage(self, client: Any, message: wspy.Message) -> None:
+            client.send(message)
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    wrapped = certificates.server.wrap_socket(
+        listener, server_side=True, do_handshake_on_connect=False
+    )
+    before = engine.accepted()
+    with Server(sock=wrapped).running() as (_, port):
+        url = f"wss://localhost:{port}/"
+        with wspy.connect(url, ssl_context=certificates.client) as client:
+            for number in range(3):
+                client.send(str(number))
+                assert str(client.recv(PATIENCE)) == str(number)
+    assert engine.accepted() == before

@@ -262,6 +262,23 @@ def test_a_signal_ends_run_in_order(base: Any, number: int) -> None:
     assert (out, err, process.returncode) == ("closed\nstopped\n", "", 0)
 
 
+def test_a_signal_wakes_the_loop_whenever_it_comes(
+    base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = base(("127.0.0.1", 0))
+    woken = []
+
+    def serve() -> None:
+        woken.append(signal.set_wakeup_fd(-1))
+        signal.set_wakeup_fd(woken[0])
+
+    monkeypatch.setattr(server, "_serve", serve)
+    wanted = server._waker.writer()
+    server.run()
+    assert woken == [wanted]
+    assert signal.set_wakeup_fd(-1) == -1
+
+
 def test_a_second_signal_ends_at_once(base: Any) -> None:
     with start(PROGRAM, base=base.__name__, join=60) as process:
         assert process.stdout is not None

@@ -56,6 +56,13 @@ def test_every_source_is_built_and_loaded() -> None:
         assert 'include "_stamp.pxi"' in (SRC / "engine" / f"{name}.pyx").read_text("utf-8")
 
 
+def test_no_module_says_that_it_needs_no_global_lock() -> None:
+    # it would have to be true: see "Free-threaded builds" in docs/design.md
+    for path in (SRC / "engine").glob("*.p[yx][xdi]"):
+        assert "freethreading_compatible" not in path.read_text("utf-8")
+        assert "Py_mod_gil" not in path.read_text("utf-8")
+
+
 def imported(where: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Import a copy of wspy in a process of its own; it prints the engine's name."""
     code = "import wspy, wspy.drivers.epoll; print(wspy.engine.name)"

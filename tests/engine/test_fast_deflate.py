@@ -43,7 +43,7 @@ def compare(
         server_class,
         behaviour,
         chunks,
-        request=request(parameters),
+        heads=[request(parameters)],
         extensions=[DeflateMessage(**options)],
     )
 
@@ -174,14 +174,14 @@ def test_what_is_wrong_is_told_by_the_core_and_once(frame: bytes, told: str) -> 
     sender = Sender()
     first, late = sender.frame(1, b"before" * 20), sender.frame(1, b"after" * 20)
     assert compare("echo", [first + frame + late]) == 1
-    (events, _), out, _ = play(
-        "fast", Recorder, "echo", [first + frame + late], request(), extensions=[DeflateMessage()]
+    ((_, *events), _), out, _ = play(
+        "fast", Recorder, "echo", [first + frame + late], [request()], extensions=[DeflateMessage()]
     )
     assert events[0] == wspy.TextMessage("before" * 20)
     assert issubclass(events[1][0], ProtocolError)
     assert told in events[1][1]
     assert len(events) == 3
-    assert out[0] == 0xC1
+    assert texts(out) == ["before" * 20]
 
 
 class Counts(DeflateMessage):
@@ -198,14 +198,15 @@ class Counts(DeflateMessage):
 def test_a_derived_extension_sees_all() -> None:
     sender, before = Sender(), Counts.seen
     chunks = [sender.frame(1, b"words " * 20) for _ in range(5)]
-    told = play("fast", Recorder, "echo", chunks, request(), extensions=[Counts()])
+    told = play("fast", Recorder, "echo", chunks, [request()], extensions=[Counts()])
     assert Counts.seen == before + 5
-    plain = play("reference", Recorder, "echo", chunks, request(), extensions=[DeflateMessage()])
+    plain = play("reference", Recorder, "echo", chunks, [request()], extensions=[DeflateMessage()])
     assert told[:2] == plain[:2]
 
 
 def texts(out: bytes) -> list[str]:
-    """Return what the server sent before its close frame."""
+    """Return what the server sent between its head and its close frame."""
+    out = out.partition(b"\r\n\r\n")[2]
     receiver, found = zlib.decompressobj(-15), []
     while out and out[0] == 0xC1:
         frame, out = wspy.pop_frame(out)
@@ -232,7 +233,7 @@ class Crowded(Recorder):
 def test_threads_send_at_once() -> None:
     sender = Sender()
     chunks = [sender.frame(1, b"words " * 20) for _ in range(10)]
-    _, out, _ = play("fast", Crowded, "echo", chunks, request(), extensions=[DeflateMessage()])
+    _, out, _ = play("fast", Crowded, "echo", chunks, [request()], extensions=[DeflateMessage()])
     found = texts(out)
     assert len(found) == 410
     for source in ("from outside", "from the handler"):
@@ -263,7 +264,7 @@ def test_what_is_compressed_first_is_sent_first(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(DeflateMessage.Instance, "apply_whole", slow)
     frame = Sender().frame(1, b"words " * 20)
-    _, out, _ = play("fast", Noting, "echo", [frame], request(), extensions=[DeflateMessage()])
+    _, out, _ = play("fast", Noting, "echo", [frame], [request()], extensions=[DeflateMessage()])
     assert texts(out) == ["words " * 20, "of all words " * 20]
 
 
@@ -280,7 +281,7 @@ def test_an_interrupted_extension_is_not_asked_twice(monkeypatch: pytest.MonkeyP
             Recorder,
             "echo",
             [Sender().frame(1, b"words " * 20)],
-            request(),
+            [request()],
             extensions=[DeflateMessage()],
         )
     assert len(seen) == 1

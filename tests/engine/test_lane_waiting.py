@@ -36,7 +36,7 @@ pytestmark = [
 ]
 
 if "fast" in engine.ENGINES:
-    from wspy.engine import _lane
+    from wspy.engine import _sending
 
 SECONDS = 10.0
 TEXT = Frame(1, "hello").pack()
@@ -419,10 +419,10 @@ def test_keys_are_drawn_from_the_cores_source(monkeypatch: pytest.MonkeyPatch) -
         drawn.append(count)
         return os.urandom(4 * count)
 
-    monkeypatch.setattr(_lane, "new_masking_keys", new_masking_keys)
+    monkeypatch.setattr(_sending, "new_masking_keys", new_masking_keys)
     client, theirs = new_connection("fast", Role.CLIENT)
     client._engine.link.frames.new_key = masking.new_masking_key
-    _lane.forget_keys()
+    _sending.forget_keys()
     keys = set()
     with theirs:
         for _ in range(1500):

@@ -7,6 +7,7 @@ the time does. So one seed gives one story, and nobody waits for a clock.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import select
@@ -19,7 +20,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from unittest import mock
 
+from wspy import engine
 from wspy.drivers import connection, epoll, threaded, waiting
+
+if engine.is_fast:
+    from wspy.drivers import fast
+    from wspy.engine._gate import Batch
 
 from .peer import Peer
 from .shim import READ, WRITE, FaultySocket
@@ -27,6 +33,7 @@ from .shim import READ, WRITE, FaultySocket
 T = TypeVar("T")
 # so often may a socket be ready and nothing come of it
 _SPINS = 2000
+_READ_SIZE = 256 * 1024
 # so often may one story wait
 _WAITS = 300_000
 
@@ -144,6 +151,11 @@ class World:
             enter(patch(threaded, "threading", _threading(self, later=False)))
             enter(patch(connection, "keeper", self.keeper))
             enter(patch(epoll, "new_poller", lambda *_: LoopPoller(self)))
+            if engine.is_fast:
+                # what it reads comes from the shim; what it writes at once does not go there
+                enter(patch(fast, "is_plain", lambda sock: not sock.plan.wants))
+                # it has a clock of its own
+                enter(patch(fast.FastClient, "_turn", math.inf))
             yield
 
 
@@ -187,24 +199,46 @@ class LoopPoller:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._clients: dict[int, Any] = {}
+        self._batch = Batch() if engine.is_fast else None
         self._epoll = select.epoll()
         self.register = self._epoll.register
         self.modify = self._epoll.modify
         self.unregister = self._epoll.unregister
         self.close = self._epoll.close
 
-    def watch(self, descriptor: int, client: object) -> None:
-        pass
+    def watch(self, descriptor: int, client: Any) -> None:
+        if engine.is_fast:
+            self._clients[descriptor] = client
 
     def closed(self, descriptor: int) -> None:
         """The kernel has forgotten it."""
+        self._clients.pop(descriptor, None)
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
         found = self._world.wait(lambda: self._epoll.poll(0, 512), seconds)
         failed = select.EPOLLERR | select.EPOLLHUP
         ready = [(fd, 5 if events & failed else events) for fd, events in found]
         self._world.chance.shuffle(ready)
-        return ready
+        return [(fd, left) for fd, events in ready for left in self._left(fd, events)]
+
+    def _left(self, descriptor: int, events: int) -> list[int]:
+        """Read as the compiled engine's loop does; return what is left to the driver, if any."""
+        client = self._clients.get(descriptor)
+        if client is None or events != READ or not client.is_accelerated:
+            return [events]
+        try:
+            data = client.sock.recv(_READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return []
+        except OSError:
+            client.lost(self._world.now)
+            return [0]
+        if not data:
+            # the core reads it again
+            client.is_at_end = True
+            return [events]
+        return [0] * client.feed(bytearray(data), self._world.now, self._batch)
 
 
 def descriptors() -> int:

@@ -19,12 +19,13 @@ from ..protocol.close import CLOSE_GOING_AWAY
 from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
 from ..protocol.prepared import Prepared
+from .arrivals import turn_away
 from .log import log_event, show_address
 from .opening import Address, server_link
 from .poller import READ, Poller
 from .routed import missed_by
 from .served import ServerClient
-from .server import BaseServer, turn_away
+from .server import BaseServer
 from .wheel import Wheel
 
 NewClient: type[ServerClient] = ServerClient
@@ -33,9 +34,9 @@ if is_fast:
 
     NewClient = FastClient
 else:
+    from .arrivals import accept
     from .poller import new_poller
     from .served import open_clients, send_to_idle
-    from .server import accept
 
 # a loop that is held up longer than this, in seconds, says so
 _LAG = 1.0

@@ -23,12 +23,12 @@ from ..handshake.quick import Remembered
 from ..protocol.prepared import Prepared
 from ..protocol.session import Session, State
 from ..protocol.stream import Hook
+from .arrivals import accept as accept_socket
 from .descriptor import Descriptor
 from .log import logger
 from .opening import Address
 from .poller import READ, Poller
 from .served import ServerClient
-from .server import accept as accept_socket
 
 __all__ = ["FastClient", "accept", "new_poller", "open_clients", "send_to_idle"]
 
@@ -64,6 +64,8 @@ class FastClient(Slim, ServerClient):
     unsent = ()
     # a socket that is more than its number, or that the user may hold
     _kept: Any = None
+    # whether only the socket itself may read and write
+    _is_foreign = False
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class FastClient(Slim, ServerClient):
             self.is_new = True
         else:
             link = server._new_link(address, now, refuse=refuse)
+            self._is_foreign = not is_number and not is_plain(sock)
             self._kept = socket.socket(fileno=number) if is_number else sock
             self.adopt(new_engine(self._kept, link))
 
@@ -111,7 +114,9 @@ class FastClient(Slim, ServerClient):
         return Descriptor(-1 if self._ended else self.descriptor)
 
     def settle(self) -> None:
-        if not self._was_opened or self._ended or self.arriving_since is not None:
+        if not self._was_opened or self._ended or self._is_foreign:
+            return
+        if self.arriving_since is not None:
             return
         # with the lock, so that no other thread is in the middle of something
         with self.gate:
@@ -287,6 +292,11 @@ class FastClient(Slim, ServerClient):
         """Take note that TCP failed while the channel read."""
         with self.gate:
             self._engine.link.lose(now)
+
+
+def is_plain(sock: object) -> bool:
+    """Whether what a socket sends and receives is what its descriptor does: not so with TLS."""
+    return type(sock) is socket.socket
 
 
 def _codec(extensions: Sequence[Hook]) -> DeflateMessage.Instance | None:

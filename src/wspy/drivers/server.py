@@ -17,10 +17,11 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
 from ..errors import InvalidState
-from ..handshake.http import Request, Response, text_response
+from ..handshake.http import Request, Response
 from ..handshake.quick import Quick
 from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
+from .arrivals import accept, busy, turn_away
 from .failures import FailureLog
 from .log import log_event, logger, show_address
 from .opening import Address, look_up, set_nodelay
@@ -245,9 +246,12 @@ class BaseServer:
             # who ignores a signal means it: shells do so for jobs in the background
             if signal.getsignal(wanted) not in (signal.SIG_IGN, None):
                 before[wanted] = signal.signal(wanted, stop)
+        # a signal that comes just before the loop begins to wait must not find it waiting
+        woken = signal.set_wakeup_fd(self._waker.writer(), warn_on_full_buffer=False)
         try:
             yield
         finally:
+            signal.set_wakeup_fd(woken)
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -350,7 +354,7 @@ class BaseServer:
         if over >= _REFUSED_AT_ONCE:
             self.failures.report(logging.INFO, address, "turned away", why)
             return False
-        return _busy(why) if over >= 0 else True
+        return busy(why) if over >= 0 else True
 
     def _most_clients(self) -> tuple[int, str]:
         """Return how many clients are served at once, and the argument that says so."""
@@ -365,34 +369,6 @@ class BaseServer:
                 self._counts[host] = left
             else:
                 del self._counts[host]
-
-
-def accept(listener: socket.socket) -> tuple[socket.socket, Address]:
-    """Accept a client.
-
-    :raises OSError: BlockingIOError: as ``socket.accept`` does.
-    """
-    sock, address = listener.accept()
-    set_nodelay(sock)
-    return sock, address
-
-
-def _busy(why: str) -> Response:
-    return text_response(503, why, [("Retry-After", "5")])
-
-
-def turn_away(sock: socket.socket | int, plain: bool) -> None:
-    """Refuse a client without reading its request; never waits."""
-    if isinstance(sock, int):
-        sock = socket.socket(fileno=sock)
-    with contextlib.suppress(OSError):
-        sock.setblocking(False)
-        if plain:
-            with contextlib.suppress(BlockingIOError):
-                sock.recv(64 * 1024)
-            sock.send(_busy("the server is full").encode())
-            sock.shutdown(socket.SHUT_WR)
-    sock.close()
 
 
 def _check_path(path: str) -> None:

@@ -11,12 +11,13 @@ from ..engine.lifecycle import Declined, Opened
 from ..errors import WebSocketError
 from ..handshake.http import Response
 from ..protocol.close import CLOSE_GOING_AWAY
+from .arrivals import turn_away
 from .connection import Connection
 from .log import log_event, show_address
 from .opening import Address, finish_opening, server_link
 from .poller import READ, new_poller
 from .routed import Routed
-from .server import BaseServer, turn_away
+from .server import BaseServer
 from .waiting import Pump
 
 

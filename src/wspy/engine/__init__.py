@@ -20,7 +20,7 @@ __all__ = ["ENGINES", "accepted", "choose", "is_fast", "name", "new_engine"]
 
 _MODULES = (
     *("_frames", "_blocks", "_arriving", "_gate", "_fast", "_slim", "_epoll", "_broadcast"),
-    "_lane",
+    *("_sending", "_lane"),
 )
 
 

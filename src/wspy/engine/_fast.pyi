@@ -1,10 +1,11 @@
 from collections.abc import Callable, Hashable
+from typing import Any
 
 from ..extensions.deflate_message import DeflateMessage
 from ..protocol.frame import Payload
 from ..protocol.limits import Limits
 from ..protocol.message import Message
-from ._gate import Gate
+from ._gate import Batch, Gate
 from .link import Link
 
 stamp: str
@@ -28,6 +29,7 @@ class Channel:
     def attach(
         self, limits: Limits, masks: bool, target: object, descriptor: int, reports: bool
     ) -> None: ...
+    def feed(self, data: Any, now: float, batch: Batch) -> bool: ...
     def core_link(self) -> Link: ...
     def shed(self) -> None: ...
     def rest(

@@ -7,6 +7,7 @@ What is here accepts and never judges: any other byte goes unread to the core
 
 include "_stamp.pxi"
 
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 
@@ -128,6 +129,27 @@ cdef class Channel:
             if gate.gather(message, compress):
                 return True
         return self.queue(message, fragment_size, mask, compress=compress)
+
+    def feed(self, data, double now, Batch batch not None):
+        """Take bytes as if they had been read; return whether the driver has to serve the client.
+
+        :param data: a writable buffer, which is not left as it was.
+        :raises ValueError: if the core has to take them, or from within a handler.
+        """
+        cdef Py_buffer view
+        cdef Gate gate = self.ready()
+        if not self.is_fast or gate.is_touched or gate.batch is not None:
+            raise ValueError("the channel is not on the fast path")
+        if batch.count:
+            raise ValueError("the batch is in use")
+        if gate.arriving is not None and gate.arriving.body is None:
+            # as whoever reads does: the header stands before what has come now
+            data = bytearray(gate.arriving.as_received() + bytes(data))
+        PyObject_GetBuffer(data, &view, PyBUF_WRITABLE)
+        try:
+            return self.consume(<unsigned char*> view.buf, view.len, now, batch) == HANDED_OVER
+        finally:
+            PyBuffer_Release(&view)
 
     cdef object inflated(self, bytes payload, bint is_text):
         """Return what a compressed message holds; None if it is wrong, which the core knows then.

@@ -3,6 +3,8 @@ from typing import Any
 
 stamp: str
 
+class Batch: ...
+
 class Gate:
     @property
     def is_gathering(self) -> bool: ...

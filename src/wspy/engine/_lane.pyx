@@ -6,8 +6,6 @@ session is taken, and a message that is sent just as it is goes out as one
 frame. All else goes unread to the core.
 """
 
-import os
-
 include "_stamp.pxi"
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -15,11 +13,14 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.math cimport INFINITY, ceil
 from libc.stdint cimport uint32_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
-from ._frames cimport frame_payload, message_payload, monotonic, new_message, put_header, xor
+from ._frames cimport (
+    frame_payload, message_payload, monotonic, new_message, put_header, took, xor
+)
+from ._sending cimport draw_key, write, write_both
 
-from ..protocol.masking import new_masking_key, new_masking_keys
+from ..protocol.masking import new_masking_key
 
 
 cdef extern from "Python.h":
@@ -37,19 +38,8 @@ cdef extern from "poll.h" nogil:
     int poll(pollfd*, unsigned long, int)
     short POLLIN
 
-cdef extern from "sys/uio.h":
-    cdef struct iovec:
-        void* iov_base
-        size_t iov_len
-
 cdef extern from "sys/socket.h" nogil:
-    cdef struct msghdr:
-        iovec* msg_iov
-        size_t msg_iovlen
     ssize_t recv(int, void*, size_t, int)
-    ssize_t send(int, const void*, size_t, int)
-    ssize_t sendmsg(int, const msghdr*, int)
-    int MSG_NOSIGNAL
     int MSG_DONTWAIT
 
 cdef enum:
@@ -60,36 +50,8 @@ cdef enum:
     BUFFER = 16 * 1024 + HEADER
     # payloads below this are copied behind their header
     COPIED = 16 * 1024
-    KEYS = 1024
 
 cdef size_t MOST = <size_t> 1 << 62
-
-
-# masking keys (RFC 6455 §5.3): from the core's source, many at a time
-
-cdef bytes keys = b""
-cdef Py_ssize_t next_key = 0
-
-
-cdef uint32_t draw_key() except? 0:
-    global keys, next_key
-    cdef uint32_t key
-    if next_key >= PyBytes_GET_SIZE(keys):
-        keys = new_masking_keys(KEYS)
-        next_key = 0
-    memcpy(&key, PyBytes_AS_STRING(keys) + next_key, 4)
-    next_key += 4
-    return key
-
-
-def forget_keys():
-    """Draw new keys: two processes must not use the same ones."""
-    global keys, next_key
-    keys = b""
-    next_key = 0
-
-
-os.register_at_fork(after_in_child=forget_keys)
 
 
 cdef class Lane:
@@ -239,7 +201,12 @@ cdef class Lane:
                 payload = PyBytes_FromStringAndSize(<const char*> data, length)
                 data = <const unsigned char*> PyBytes_AS_STRING(payload)
                 xor(<unsigned char*> data, data, length, key)
-            count = write(self._descriptor, head, size, data, length)
+            if not length:
+                # as short as taking the interpreter lock again
+                count = write(self._descriptor, head, size)
+            else:
+                with nogil:
+                    count = write_both(self._descriptor, head, size, data, length)
             if count == <ssize_t> (size + length):
                 self.sent += 1
                 return True
@@ -349,6 +316,7 @@ cdef class Lane:
         return payload
 
     cdef void _taken(self, double now) noexcept:
+        took(1)
         self.received += 1
         self.listened = now
         self._listen_at = now + self._listen_every
@@ -424,25 +392,3 @@ cdef class Lane:
             self._hand_over()
             self._link.lose(monotonic())
         return 0
-
-
-cdef ssize_t write(
-    int descriptor, unsigned char* head, size_t size, const unsigned char* data, size_t length
-) noexcept:
-    """Write what the socket takes of a frame whose payload may be apart."""
-    cdef iovec parts[2]
-    cdef msghdr message
-    cdef ssize_t count
-    if not length:
-        # as short as taking the interpreter lock again
-        return send(descriptor, head, size, MSG_NOSIGNAL | MSG_DONTWAIT)
-    parts[0].iov_base = head
-    parts[0].iov_len = size
-    parts[1].iov_base = <void*> data
-    parts[1].iov_len = length
-    memset(&message, 0, sizeof(message))
-    message.msg_iov = parts
-    message.msg_iovlen = 2
-    with nogil:
-        count = sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT)
-    return count

@@ -8,15 +8,15 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import wspy
+from wspy import engine
 
-from .stage import ENGINES, Stage, Story
-from .streams import Case, case
+from .compare import compare
+from .stage import ENGINES, Stage
+from .streams import case
 
 _BLOCK = 2000
-_MESSAGES = (wspy.TextMessage, wspy.BinaryMessage)
 
 
 class Part(NamedTuple):
@@ -31,64 +31,18 @@ class Part(NamedTuple):
     differences: list[str]
 
 
-def compare(played: Case, stages: dict[str, Stage]) -> tuple[int, int, str]:
-    """Play a case on both engines; return messages, those taken, and what differs."""
-    (one, none), (other, taken) = (stages[name].play(played) for name in ENGINES)
-    messages = sum(event[0] in _MESSAGES for told in one.told.values() for event in told)
-    different = "the reference used the compiled engine" if none else differ(one, other)
-    if different:
-        different = f"{repr(played)[:1000]}\n{different}"
-    return messages, taken, different
-
-
-def differ(one: Story, other: Story) -> str:
-    """Return the first difference between two stories, or nothing."""
-    for name, value in vars(one).items():
-        its = vars(other)[name]
-        if name == "out":
-            value, its = _written(one, value, its)
-        if name in ("sizes", "written") and one.gone:
-            continue
-        if value != its:
-            return f"  {name}, reference and fast:\n" + _show(value, its)
-    return ""
-
-
-def _written(story: Story, one: dict[str, bytes], other: dict[str, bytes]) -> tuple[Any, Any]:
-    """Return what has to be equal of what was written."""
-    return tuple(
-        {
-            name: data[: min(len(one[name]), len(other[name]))] if name in story.gone else data
-            for name, data in out.items()
-        }
-        for out in (one, other)
-    )
-
-
-def _show(one: Any, other: Any) -> str:
-    if isinstance(one, dict) and one.keys() == other.keys():
-        name = next(name for name in one if one[name] != other[name])
-        return f"  {name}\n" + _show(one[name], other[name])
-    if isinstance(one, list):
-        at = next(
-            (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), -1
-        )
-        if at >= 0:
-            return f"  [{at}]\n" + _show(one[at], other[at])
-    return f"    {repr(one)[:500]}\n    {repr(other)[:500]}"
-
-
 def play(first: int, count: int) -> Part:
-    """Play the cases of some seeds."""
+    """Play the cases of some seeds; the compiled engine reads, or is fed, in turns."""
     stages = {name: Stage(name) for name in ENGINES}
     counts: Counter[str] = Counter()
     differences = []
     try:
         for seed in range(first, first + count):
-            messages, taken, difference = compare(case(seed), stages)
+            other = stages["fed" if seed % 2 else "fast"]
+            messages, taken, different = compare(case(seed), stages["reference"], other)
             counts.update(messages=messages, taken=taken)
-            if difference:
-                differences.append(difference)
+            if different:
+                differences.append(different)
     finally:
         for stage in stages.values():
             stage.close()
@@ -118,6 +72,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--replay", type=int, metavar="SEED", help="play one, and show it")
     arguments = parser.parse_args()
+    if not engine.is_fast:
+        print("the compiled engine is not in use: there is nothing to compare", file=sys.stderr)
+        return 2
     if arguments.replay is not None:
         part = play(arguments.replay, 1)
         print("\n".join(part.differences) or case(arguments.replay))

@@ -98,8 +98,10 @@ ACTS: dict[str, Act] = {
     "other-close": lambda client, other, message: other.close(1001, "you, too"),
     "other-abort": lambda client, other, message: other.abort(),
     "leave": _leave,
+    "broadcast": lambda client, other, message: len(client.server.broadcast(message)),
+    "plain": lambda client, other, message: client.send(message, compress=False),
 }
 # those for which there must be another client
-OTHERS = {"other", "other-close", "other-abort"}
+OTHERS = {"broadcast", "other", "other-close", "other-abort"}
 # those that end TCP
-ENDS = {"abort", "leave"}
+ENDS = {"abort", "leave", "other-abort"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import random
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +19,19 @@ PROFILES: dict[str, dict[str, Any]] = {
     "nothing": {"max_message": 0},
     "large": {"max_message": 400 * KIB, "max_buffered": 4096 * KIB},
     "deflate": {"max_message": 70_000, "extensions": [wspy.DeflateMessage()]},
+    "deflate-all": {
+        "max_message": 20_000,
+        "extensions": [
+            wspy.DeflateMessage(compression_threshold=0, server_no_context_takeover=True)
+        ],
+    },
     "deflate-frame": {"max_message": 70_000, "extensions": [wspy.DeflateFrame()]},
 }
-OFFERS = {"deflate": "permessage-deflate", "deflate-frame": "deflate-frame"}
+OFFERS = {
+    "deflate": "permessage-deflate",
+    "deflate-all": "permessage-deflate",
+    "deflate-frame": "deflate-frame",
+}
 
 # what a handler does with a message, and how often of a hundred times
 ACTIONS = (
@@ -28,6 +40,7 @@ ACTIONS = (
     *(["fragments"] * 2 + ["parts"] * 2 + ["ping"] * 3 + ["pong", "buffered"]),
     *(["close", "close", "abort", "raise", "raise", "raise-after", "interrupt"]),
     *(["thread", "thread-close", "other", "other", "other-close", "other-abort", "leave"]),
+    *("broadcast", "broadcast", "plain"),
 )
 
 _LENGTHS = (0, 1, 5, 124, 125, 126, 127, 300)
@@ -113,9 +126,20 @@ def _frame(chance: random.Random, profile: str) -> bytes:
     else:
         # fragments, what is reserved, and what only extensions know
         first = chance.choice((0x01, 0x02, 0x00, 0x80, 0xC1, 0xC2, 0x83, 0x8B, 0xA1, 0x09, 0x41))
-    if profile in OFFERS and first in (0x81, 0x82, 0x80) and chance.random() < 0.3:
+    if profile in OFFERS and first in (0x81, 0x82, 0x80) and chance.random() < 0.6:
         first |= 0x40
+        # or else it is not compressed, which hardly ever goes well
+        if chance.random() < 0.9:
+            payload = _deflated(payload)
     return bytes(_masked(chance, first, payload))
+
+
+@functools.lru_cache(maxsize=200)
+def _deflated(payload: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-15)
+    data = deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    # RFC 7692 §7.2.1
+    return data.removesuffix(b"\0\0\xff\xff")
 
 
 def _close(chance: random.Random) -> bytes:
