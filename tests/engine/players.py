@@ -203,7 +203,9 @@ def _received(sock: socket.socket) -> bytes:
     return data
 
 
-def both(server_class: type[Recorder], behaviour: str, chunks: Sequence[Step], **options: Any) -> int:
+def both(
+    server_class: type[Recorder], behaviour: str, chunks: Sequence[Step], **options: Any
+) -> int:
     """Compare the engines; return how many messages the fast one took."""
     told, sent, none = play("reference", server_class, behaviour, chunks, **options)
     told_fast, sent_fast, count = play("fast", server_class, behaviour, chunks, **options)

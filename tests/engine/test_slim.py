@@ -267,10 +267,10 @@ def test_what_was_asked_for_stays() -> None:
 def test_the_head_is_all_that_stays_of_what_nobody_asked_for() -> None:
     with scene() as made:
         client, theirs = made.connect()
-        theirs.sendall(TEXT[:4])
+        theirs.sendall(Frame(1, "hel", final=False, mask=True).pack())
         made.turn()
         assert isinstance(client.origin, Remembered)
-        made.ask(theirs, TEXT[4:])
+        made.ask(theirs, Frame(0, "lo", mask=True).pack())
         assert client.origin == REQUEST
 
 

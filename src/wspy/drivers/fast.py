@@ -269,13 +269,6 @@ class FastClient(Slim, ServerClient):
             return self.send(prepared.original)
         return super().send_prepared(prepared)
 
-    def begins(self, now: float) -> bool:
-        """Take note that a message began to arrive; return whether the wheel has to know."""
-        link = self._engine.link
-        link.watch.arrives(True, now)
-        timeout = link.limits.message_timeout
-        return timeout is not None and self.server.wake_at(self, now + timeout)
-
     def begins(self, since: float) -> bool:
         """Take note that a message began to arrive; return whether the wheel has to know."""
         timeout = self.server._limits.message_timeout

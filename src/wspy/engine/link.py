@@ -73,8 +73,7 @@ class Link:
         self.half_close = self.pauses = False
         self.burst: int | None = None
         self._pause_at = max(1, limits.max_buffered // 2)
-        self.eof = False
-        self.lost = False
+        self.eof = self.lost = False
         self.outbox = Outbox()
         self.wire = Outbox() if tls else self.outbox
         self.watch = Watch(limits, now)
@@ -91,8 +90,7 @@ class Link:
         self.watch.received(now)
         self._heard = True
         if isinstance(self.error, SSLError):
-            # what follows the failure of TLS says nothing
-            return
+            return  # what follows the failure of TLS says nothing
         if self.tls is not None:
             try:
                 data = self.tls.receive(data)
