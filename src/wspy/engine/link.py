@@ -77,8 +77,7 @@ class Link:
         self.outbox = Outbox()
         self.wire = Outbox() if tls else self.outbox
         self.watch = Watch(limits, now)
-        self._messages = messages
-        self._heard = False
+        self._messages, self._heard = messages, False
         self._events: deque[LinkEvent] = deque()
         self.ended_at: float | None = None
         self._push_opening(now)
