@@ -159,6 +159,25 @@ def test_what_the_fast_path_does_not_take_makes_a_core_for_as_long() -> None:
         assert made.ask(theirs, TEXT) == b"\x81\x05hello"
 
 
+@pytest.mark.parametrize("at", [1, 4, 8])
+def test_a_frame_that_arrives_in_part_needs_no_core(at: int) -> None:
+    with scene(message_timeout=5.0, ping_interval=None) as made:
+        client, theirs = made.connect()
+        theirs.sendall(TEXT[:at])
+        made.turn()
+        assert client.core is None
+        assert client.arriving_since is not None
+        assert client.deadline() == client.arriving_since + 5.0
+        # nor does a broadcast touch it
+        assert made.server.broadcast("all") == []
+        assert theirs.recv(100) == b"\x81\x03all"
+        client.shed()
+        assert made.ask(theirs, TEXT[at:]) == b"\x81\x05hello"
+        assert client.core is None
+        assert client.arriving_since is None
+        assert client.deadline() is None
+
+
 @pytest.mark.parametrize("count", [400])
 def test_idle_clients_are_small(count: int) -> None:
     with scene(ping_interval=20.0, max_connections_per_address=count) as made:

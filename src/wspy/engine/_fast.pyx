@@ -143,11 +143,11 @@ cdef class Channel:
         if batch.count:
             raise ValueError("the batch is in use")
         if gate.arriving is not None and gate.arriving.body is None:
-            # as whoever reads does
-            data = bytearray(gate.arriving.as_received()) + data
+            # as whoever reads does: the header stands before what has come now
+            data = bytearray(gate.arriving.as_received() + bytes(data))
         PyObject_GetBuffer(data, &view, PyBUF_WRITABLE)
         try:
-            return self.consume(<unsigned char*> view.buf, view.len, now, batch) != DONE
+            return self.consume(<unsigned char*> view.buf, view.len, now, batch) == HANDED_OVER
         finally:
             PyBuffer_Release(&view)
 

@@ -89,8 +89,7 @@ class Link:
         self.watch.received(now)
         self._heard = True
         if isinstance(self.error, SSLError):
-            # what follows the failure of TLS says nothing
-            return
+            return  # what follows the failure of TLS says nothing
         if self.tls is not None:
             try:
                 data = self.tls.receive(data)
