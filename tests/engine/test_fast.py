@@ -30,7 +30,7 @@ BEHAVIOURS = (
     *("echo", "text", "twice", "silent", "close", "ping", "raise", "abort", "fragments", "ask"),
 )
 # what onopen does
-WELCOMES = ("silent", "silent", "twice", "close", "ping", "raise", "abort", "fragments", "ask")
+WELCOMES = ("", "", "twice", "close", "ping", "raise", "abort", "fragments", "ask")
 # how the request comes, and what comes with it
 HEADS = (
     *([REQUEST], [REQUEST[:20], REQUEST[20:]], [REQUEST + Frame(1, "early", mask=True).pack()]),
@@ -52,10 +52,9 @@ class Recorder(wspy.AsyncServer):
         self.accelerated = 0
 
     def onopen(self, client: Any) -> None:
-        if self.welcome:
-            self.told.append("open")
-            # a length that all of them act upon
-            act(self.welcome, client, wspy.TextMessage("all"))
+        self.told.append("open")
+        # a length that all of them act upon
+        act(self.welcome, client, wspy.TextMessage("all"))
 
     def onmessage(self, client: Any, message: wspy.Message) -> None:
         self.told.append(message)
@@ -113,8 +112,7 @@ def play(
     server_class: type[Recorder],
     behaviour: str,
     chunks: list[bytes],
-    request: bytes = REQUEST,
-    heads: list[bytes] | None = None,
+    heads: list[bytes] = HEADS[0],
     welcome: str = "",
     **options: Any,
 ) -> Any:
@@ -135,7 +133,7 @@ def play(
     try:
         loop.register(server._waker.fileno(), poller.READ)
         server._start(loop, ours, "", server._clock())
-        for data in (*(heads or [request]), *chunks, None):
+        for data in (*heads, *chunks, None):
             if data is None:
                 theirs.shutdown(socket.SHUT_WR)
             else:
@@ -154,10 +152,8 @@ def play(
             client.serve(0, 0.0)
         loop.close()
         server._close_sockets()
-    if heads is None:
-        out = out.partition(b"\r\n\r\n")[2]
-    out = re.sub(rb"Date: [^\r]*\r\n", b"", out)
-    return (server.told, server.sent), out, server.accelerated
+    date = re.compile(rb"Date: [^\r]*\r\n")
+    return (server.told, server.sent), date.sub(b"", out), server.accelerated
 
 
 def _send(sock: socket.socket, data: bytes) -> None:
