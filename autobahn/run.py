@@ -36,7 +36,7 @@ NOT_HINTED = [
 ]
 
 # whose messages the compiled engine takes
-TAKEN = {"server epoll"}
+TAKEN = {"server threaded", "server epoll", "client blocking"}
 
 INFORMATIONAL_ALLOWED = {"7.1.6", "7.13.1", "7.13.2"}
 # seconds for one peer

@@ -10,11 +10,11 @@ import pytest
 import wspy
 from tests.conftest import Certificates
 from tests.drivers.conftest import Serve
-from tests.drivers.helpers import PATIENCE
+from tests.drivers.helpers import KINDS, PATIENCE
 from wspy import engine
 
-# whose messages it takes, as servers
-TAKEN = [("epoll", "tcp"), ("epoll", "unix")]
+# where it takes the messages of both sides
+TAKEN = [(kind, transport) for kind in KINDS for transport in ("tcp", "unix")]
 
 
 @pytest.mark.skipif(not engine.is_fast, reason="the compiled engine is not in use")
@@ -25,7 +25,8 @@ def test_the_compiled_engine_takes_whole_messages(kind: str, transport: str, ser
         for number in range(50):
             client.send(str(number) if number % 2 else b"?" * number)
             client.recv(PATIENCE)
-        assert engine.accepted() - before >= 50
+        # all but what came in pieces
+        assert engine.accepted() - before >= 95
 
 
 @pytest.mark.skipif(engine.is_fast, reason="the compiled engine is in use")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import wspy
 from tests.engine.helpers import REQUEST, pack
-from tests.engine.test_fast import Recorder
+from tests.engine.players import Recorder
 from tests.engine.test_fast_deflate import request
 from wspy import engine
 from wspy.drivers import epoll, poller, served

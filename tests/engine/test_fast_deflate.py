@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import wspy
 from tests.engine.helpers import REQUEST
-from tests.engine.test_fast import BEHAVIOURS, Recorder, Telling, both, play
+from tests.engine.players import BEHAVIOURS, Recorder, Telling, both, play
 from wspy import engine
 from wspy.errors import ProtocolError
 from wspy.extensions.deflate import TAIL

@@ -146,10 +146,10 @@ def test_what_the_fast_path_does_not_take_makes_a_core_for_as_long() -> None:
         assert made.ask(theirs, PING) == b"\x8a\x01?"
         assert client.core is None
         # in two pieces
-        theirs.sendall(TEXT[:4])
+        theirs.sendall(PING[:4])
         made.turn()
         assert client.core is not None
-        assert made.ask(theirs, TEXT[4:]) == b"\x81\x05hello"
+        assert made.ask(theirs, PING[4:]) == b"\x8a\x01?"
         # it was asked for twice within a second, so that it is kept for as long
         assert client.core is not None
         assert made.ask(theirs, TEXT) == b"\x81\x05hello"
@@ -248,10 +248,10 @@ def test_what_was_asked_for_stays() -> None:
 def test_the_head_is_all_that_stays_of_what_nobody_asked_for() -> None:
     with scene() as made:
         client, theirs = made.connect()
-        theirs.sendall(TEXT[:4])
+        theirs.sendall(PING[:4])
         made.turn()
         assert isinstance(client.origin, Remembered)
-        made.ask(theirs, TEXT[4:])
+        made.ask(theirs, PING[4:])
         assert client.origin == REQUEST
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from wspy import engine
+from wspy.extensions import backend
 
 from .plan import ACCEPTS, CONNECTS, FATAL, STREAM
 from .story import contexts
@@ -150,6 +151,8 @@ def only_new_objects() -> Iterator[None]:
     """Let the garbage collector look at nothing that was there before: it is quick then."""
     global _is_frozen
     contexts()
+    # made once, and kept
+    backend.installed()
     # the collector's own count tells nothing: Python 3.12 begins with frozen objects
     if _is_frozen:
         yield

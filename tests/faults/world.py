@@ -236,7 +236,6 @@ class LoopPoller:
             return [0]
         if not data:
             # the core reads it again
-            client.is_at_end = True
             return [events]
         return [0] * client.feed(bytearray(data), self._world.now, self._batch)
 

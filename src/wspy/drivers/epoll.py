@@ -104,6 +104,12 @@ class AsyncServer(BaseServer):
         if not is_ours:
             self._waker.wake()
 
+    def wake_at(self, client: ServerClient, when: float) -> bool:
+        """Wake a client then or sooner, from our own thread; return whether that is news."""
+        slot = client.slot
+        self._wheel.schedule(client, when)
+        return client.slot != slot
+
     # the loop
 
     def _serve(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import socket
 from collections.abc import Sequence, Sized
 from dataclasses import replace
@@ -115,6 +114,8 @@ class FastClient(Slim, ServerClient):
 
     def settle(self) -> None:
         if not self._was_opened or self._ended or self._is_foreign:
+            return
+        if self.arriving_since is not None:
             return
         # with the lock, so that no other thread is in the middle of something
         with self.gate:
@@ -240,16 +241,21 @@ class FastClient(Slim, ServerClient):
         super().tick(now)
 
     def deadline(self) -> float | None:
+        limits = self.server._limits
+        times = []
         if self.core is None:
-            limits = self.server._limits
             waits = [limits.ping_interval]
             if self.origin is None:
                 waits.append(limits.handshake_timeout)
-            return min((self.heard_at + wait for wait in waits if wait is not None), default=None)
-        due = super().deadline()
-        if not self.is_busy:
-            return due
-        return min(self.served_at + _LINGER, math.inf if due is None else due)
+            times += [self.heard_at + wait for wait in waits if wait is not None]
+        else:
+            due = super().deadline()
+            times += [] if due is None else [due]
+            times += [self.served_at + _LINGER] if self.is_busy else []
+        since = self.arriving_since
+        if since is not None and limits.message_timeout is not None:
+            times.append(since + limits.message_timeout)
+        return min(times, default=None)
 
     def wanted(self) -> int:
         return READ if self.core is None else super().wanted()
@@ -259,6 +265,11 @@ class FastClient(Slim, ServerClient):
         if self.is_gathering:
             return self.send(prepared.original)
         return super().send_prepared(prepared)
+
+    def begins(self, since: float) -> bool:
+        """Take note that a message began to arrive; return whether the wheel has to know."""
+        timeout = self.server._limits.message_timeout
+        return timeout is not None and self.server.wake_at(self, since + timeout)
 
     def _next_size(self) -> int:
         # no more than the core needs, so that what follows is the channel's

@@ -76,7 +76,7 @@ class ServerClient(Routed, AsyncConnection):
             size = self._read_size // 4 if is_dear else self._read_size * 2
             self._read_size = min(READ_SIZE, max(_LITTLE, size))
         except Exception as error:
-            self._give_up(error)
+            self.give_up(error)
 
     def _write(self, now: float) -> None:
         # what handlers sent goes out here; what is sent later needs a turn of its own
@@ -87,9 +87,9 @@ class ServerClient(Routed, AsyncConnection):
         try:
             super().tick(now)
         except Exception as error:
-            self._give_up(error)
+            self.give_up(error)
 
-    def _give_up(self, error: Exception) -> None:
+    def give_up(self, error: Exception) -> None:
         """Let no mistake of an extension's or of ours end the loop."""
         self._report_raised("internal error", error)
         with self._lock:

@@ -10,8 +10,11 @@ from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
 from libc.stdint cimport uint16_t, uint32_t
+from libc.string cimport memcpy
 
-from ._fast cimport DONE, HANDED_OVER, UNREAD, Channel, Outcome
+from ._arriving cimport Arriving
+from ._blocks cimport Blocks
+from ._fast cimport DONE, DUE, HANDED_OVER, UNREAD, Channel, Outcome
 from ._frames cimport monotonic
 from ._gate cimport Batch
 
@@ -101,6 +104,11 @@ cdef enum:
     READ_SIZE = 256 * 1024
     # what is read of a client that has said nothing yet
     HEAD_SIZE = 4096
+    # large messages are read in pieces of this size, and so much of one in a turn
+    DIRECT = 64 * 1024
+    MOST_AT_ONCE = 1024 * 1024
+    # milliseconds after which kept blocks are looked after
+    SOON = 1000
 
 
 cdef class Loop:
@@ -123,6 +131,7 @@ cdef class Loop:
     cdef epoll_event* _events
     cdef unsigned char* _buffer
     cdef Batch _batch
+    cdef bint _is_due
     cdef readonly object register
     cdef readonly object modify
     cdef readonly object unregister
@@ -170,13 +179,17 @@ cdef class Loop:
         cdef double now, left
         cdef int wait, count, index
         cdef list found
+        cdef Blocks blocks = self._batch.blocks
         self.busy = 0
+        self._is_due = False
         while True:
             wait = -1
             if seconds is not None:
                 left = until - monotonic()
                 # rounded up: a poll that ends just before a deadline would spin
                 wait = 0 if left <= 0 else <int> min(left * 1000 + 1, 1e9)
+            if blocks.total and not 0 <= wait <= SOON:
+                wait = SOON
             with nogil:
                 count = epoll_wait(self._descriptor, self._events, READY, wait)
             if count < 0:
@@ -185,10 +198,14 @@ cdef class Loop:
                 PyErr_CheckSignals()
                 return []
             now = monotonic()
+            if blocks.total:
+                blocks.expire(now)
             found = self._serve(count, now)
             left = monotonic()
             self.busy = left - now
-            if found or len(self._dirty) or not count or self.busy > self._patience or 0 <= until <= left:
+            if found or len(self._dirty) or self._is_due:
+                return found
+            if self.busy > self._patience or 0 <= until <= left:
                 return found
 
     cdef list _serve(self, int count, double now):
@@ -206,8 +223,14 @@ cdef class Loop:
                 if descriptor < len(self._channels):
                     channel = self._channels[descriptor]
                 if channel is not None:
-                    outcome = self._read(<Channel> channel, now)
-                    if outcome == DONE:
+                    try:
+                        outcome = self._read(<Channel> channel, now)
+                    except Exception as error:
+                        # a mistake of ours costs one client, not all
+                        channel.give_up(error)
+                        outcome = HANDED_OVER
+                    if outcome == DONE or outcome == DUE:
+                        self._is_due |= outcome == DUE
                         continue
                     if outcome == HANDED_OVER:
                         events = 0
@@ -215,18 +238,47 @@ cdef class Loop:
         return found
 
     cdef Outcome _read(self, Channel channel, double now) except *:
+        cdef Arriving frame
+        cdef size_t have = 0
         cdef ssize_t size
         if channel.is_new:
             size = recv(channel.descriptor, self._buffer, HEAD_SIZE, MSG_DONTWAIT)
             if size > 0:
                 head = PyBytes_FromStringAndSize(<char*> self._buffer, size)
                 return channel.greet(head, now, self._batch)
-        elif not channel.is_fast or channel.ready().is_touched:
+            return self._failed(channel, size, now)
+        if not channel.is_fast or channel.ready().is_touched:
             return UNREAD
-        else:
-            size = recv(channel.descriptor, self._buffer, READ_SIZE, MSG_DONTWAIT)
-            if size > 0:
-                return channel.consume(self._buffer, size, now, self._batch)
+        frame = channel._gate.arriving
+        if frame is not None:
+            if frame.body is None:
+                have = frame.head_size
+                memcpy(self._buffer, frame.head, have)
+            elif frame.header.length - frame.have >= DIRECT:
+                return self._read_large(channel, frame, now)
+        size = recv(channel.descriptor, self._buffer + have, READ_SIZE - have, MSG_DONTWAIT)
+        if size <= 0:
+            return self._failed(channel, size, now)
+        return channel.consume(self._buffer, have + size, now, self._batch)
+
+    cdef Outcome _read_large(self, Channel channel, Arriving frame, double now) except *:
+        """Read into the message itself, in pieces that are unmasked while they are in the cache."""
+        cdef size_t left = MOST_AT_ONCE, room
+        cdef ssize_t size
+        cdef Outcome outcome
+        while True:
+            room = min(<size_t> DIRECT, frame.make_room(now, self._batch.blocks))
+            size = recv(channel.descriptor, frame.data + frame.have, room, MSG_DONTWAIT)
+            if size <= 0:
+                return self._failed(channel, size, now) if left == MOST_AT_ONCE else DONE
+            outcome = channel.consume(frame.data + frame.have, size, now, self._batch)
+            left -= size
+            if outcome != DONE or <size_t> size < room or left < DIRECT:
+                return outcome
+            if channel._gate is None or channel._gate.arriving is not frame:
+                return outcome
+
+    cdef Outcome _failed(self, Channel channel, ssize_t size, double now) except *:
         if size == 0:
             # the core reads it again
             channel.is_at_end = True

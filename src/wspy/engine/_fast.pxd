@@ -1,8 +1,11 @@
+from ._frames cimport Header
 from ._gate cimport Batch, Gate
 
 cdef enum Outcome:
     # all is read, answered and written
     DONE
+    # the same, and something is due sooner than the driver knew
+    DUE
     # the core has to go on: there are unread bytes, events, or something to write
     HANDED_OVER
     # nothing was read: the core has to read
@@ -25,6 +28,7 @@ cdef class Channel:
     cdef readonly bint is_at_end
     # whether the next bytes are the first ones
     cdef public bint is_new
+    cdef bint is_due
     cdef unsigned char mask_bit
 
     cdef Gate ready(self)
@@ -32,3 +36,14 @@ cdef class Channel:
     cdef Outcome greet(self, bytes head, double now, Batch batch) except *
     cdef object inflated(self, bytes payload, bint is_text)
     cdef Outcome consume(self, unsigned char* data, size_t size, double now, Batch batch) except *
+    cdef int _take(
+        self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
+    ) except -1
+    cdef int _go_on(
+        self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
+    ) except -1
+    cdef int _deliver(self, object handler, bint is_text, object payload) except -1
+    cdef int _begin(
+        self, unsigned char* data, size_t size, size_t* at, double since, double now, Batch batch
+    ) except -1
+    cdef object _payload(self, unsigned char* data, Header* header, double now, Batch batch)

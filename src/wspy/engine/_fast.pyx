@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The fast path of one connection: whole, final data frames of an idle session.
+"""The fast path of one connection: final data frames of an idle session.
 
 What is here accepts and never judges: any other byte goes unread to the core
 (``Link.receive``), which decides what it means.
@@ -10,17 +10,17 @@ include "_stamp.pxi"
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
-from libc.stdint cimport uint32_t
-from libc.string cimport memcpy
 
-from ._frames cimport monotonic, new_message, took, xor
+from ._arriving cimport Arriving, begin
+from ._blocks cimport LEAST_KEPT, Blocks, new_body, wspy_body
+from ._frames cimport Header, monotonic, new_message, read_header, took, unmasked, xor
 from ._gate cimport GATHERED, Batch, Gate
 
 from ..protocol.utf8 import decode_utf8
 
 
 cdef extern from "Python.h":
-    object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
+    Py_ssize_t PY_SSIZE_T_MAX
     object PyObject_Vectorcall(object, PyObject**, size_t, PyObject*)
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
 
@@ -35,6 +35,9 @@ cdef class Channel:
 
     - ``queue(message, fragment_size, mask, compress=...)``: ``send`` through the core,
     - ``handler_raised(handler, error)``: a handler of the user's failed,
+    - ``begins(since)``: a message began to arrive; returns whether that makes something due
+      sooner than the driver has planned,
+    - ``give_up(error)``: something went wrong that is nobody's task,
     - ``_turn``: for how many seconds messages are handed out before others have their turn.
     """
 
@@ -51,7 +54,7 @@ cdef class Channel:
         self.most_gathered = min(GATHERED, max(1, limits.max_buffered // 2))
         self.target = target
         self.mask_bit = 0 if masks else 0x80
-        self.most = limits.max_message
+        self.most = min(limits.max_message, PY_SSIZE_T_MAX)
 
     def rest(self, bint sends_plain, codec, alike):
         """The session is idle: whole frames may be taken without it.
@@ -139,6 +142,9 @@ cdef class Channel:
             raise ValueError("the channel is not on the fast path")
         if batch.count:
             raise ValueError("the batch is in use")
+        if gate.arriving is not None and gate.arriving.body is None:
+            # as whoever reads does
+            data = bytearray(gate.arriving.as_received()) + data
         PyObject_GetBuffer(data, &view, PyBUF_WRITABLE)
         try:
             return self.consume(<unsigned char*> view.buf, view.len, now, batch) != DONE
@@ -162,111 +168,152 @@ cdef class Channel:
             self.core_link().session.refuse(failure)
         return None
 
+    @property
+    def arriving_since(self):
+        """When the first byte of the frame came that is arriving here; None if there is none."""
+        cdef Gate gate = self._gate
+        return None if gate is None or gate.arriving is None else gate.arriving.since
+
     cdef Outcome consume(
         self, unsigned char* data, size_t size, double now, Batch batch
     ) except *:
         """Take what was read; call ``onmessage`` for each message and write the answers."""
         cdef Gate gate = self.ready()
-        cdef size_t at = 0, length, start
-        cdef uint32_t key = 0
-        cdef unsigned char first, second
-        cdef int taken = 0, index
-        cdef double until
-        cdef bint is_text, is_coded = False
-        cdef PyObject* arguments[3]
-        cdef object message, payload, handler
+        cdef size_t at = 0
         if self.link is None:
             self.heard_at = now
         else:
             self.received(now)
-        handler = self.target.onmessage
-        until = monotonic() + <double> self._turn
+        self.is_due = False
         gate.begin(batch, self, now)
         try:
-            while size - at >= 2 and taken < BURST and not gate.is_touched:
-                if taken and (is_coded or not taken & 3) and monotonic() >= until:
-                    break
-                first = data[at]
-                second = data[at + 1]
-                is_coded = (first & 0x40) != 0 and gate.codec is not None
-                if is_coded:
-                    first &= ~0x40
-                is_text = first == 0x81
-                if not (is_text or first == 0x82) or (second & 0x80) != self.mask_bit:
-                    break
-                length = second & 0x7F
-                start = 2
-                if length == 126:
-                    start = 4
-                    if size - at < start:
-                        break
-                    length = (<size_t> data[at + 2] << 8) | data[at + 3]
-                    if length < 126:
-                        break
-                elif length == 127:
-                    start = 10
-                    if size - at < start:
-                        break
-                    length = 0
-                    for index in range(8):
-                        length = (length << 8) | data[at + 2 + index]
-                    if length < 0x10000:
-                        break
-                if self.mask_bit:
-                    start += 4
-                # compared so that no sum can overflow: a length is anything
-                if length > self.most or size - at < start or size - at - start < length:
-                    break
-                if is_coded and not gate.hold():
-                    break
-                if self.mask_bit:
-                    memcpy(&key, data + at + start - 4, 4)
-                    xor(data + at + start, length, key)
-                if is_coded:
-                    payload = PyBytes_FromStringAndSize(<char*> data + at + start, length)
-                    # the extension sees it once, whatever comes of it
-                    at += start + length
-                    payload = self.inflated(payload, is_text)
-                    if payload is None:
-                        break
-                    start = length = 0
-                elif is_text:
-                    try:
-                        payload = PyUnicode_DecodeUTF8(<char*> data + at + start, length, NULL)
-                    except UnicodeDecodeError:
-                        # the core judges it, and gets it as it came
-                        if self.mask_bit:
-                            xor(data + at + start, length, key)
-                        break
-                else:
-                    payload = PyBytes_FromStringAndSize(<char*> data + at + start, length)
-                at += start + length
-                taken += 1
-                message = new_message(is_text, payload)
-                payload = None
-                arguments[1] = <PyObject*> self
-                arguments[2] = <PyObject*> message
-                try:
-                    PyObject_Vectorcall(
-                        handler, &arguments[1], 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
-                    )
-                except Exception as error:
-                    message = None
-                    self.handler_raised(handler, error)
-                message = None
-            if not gate.is_touched and at == size:
-                gate.flush(NULL, 0, None)
+            self._take(data, size, &at, now, batch)
         finally:
-            took(taken)
             # also if KeyboardInterrupt came: nothing is lost
             try:
                 if at < size:
                     with gate:
                         rest = PyBytes_FromStringAndSize(<char*> data + at, size - at)
-                        self.core_link().receive(rest, now)
+                        self.core_link().receive_plain(rest, now)
             finally:
                 gate.end()
         if gate.is_touched or gate.written is not None or not self.is_fast:
             self.is_fast = False
             return HANDED_OVER
-        return DONE
+        return DUE if self.is_due else DONE
+
+    cdef int _take(
+        self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
+    ) except -1:
+        """Take messages and the beginning of one; what is behind ``at`` then is the core's."""
+        cdef Gate gate = self._gate
+        cdef Header header
+        cdef int taken = 0, found = 0
+        cdef double until, since = now
+        cdef object handler, payload
+        if gate.arriving is not None:
+            if gate.arriving.body is None:
+                # a header alone stands before what has come now
+                since = gate.arriving.since
+                gate.arriving = None
+            elif not self._go_on(data, size, at, now, batch):
+                return 0
+        handler = self.target.onmessage
+        until = monotonic() + <double> self._turn
+        header.is_coded = False
+        while at[0] < size and not gate.is_touched:
+            if taken == BURST:
+                return 0
+            if taken and (header.is_coded or not taken & 3) and monotonic() >= until:
+                return 0
+            found = read_header(
+                data + at[0], size - at[0], self.mask_bit, self.most, gate.codec is not None, &header
+            )
+            # compared so that no sum can overflow: a length is anything
+            if found <= 0 or size - at[0] - header.size < header.length:
+                break
+            if header.is_coded and not gate.hold():
+                return 0
+            payload = self._payload(data + at[0] + header.size, &header, now, batch)
+            # an extension sees it once, whatever comes of it
+            if payload is not None or header.is_coded:
+                at[0] += header.size + header.length
+            if payload is None:
+                return 0
+            taken += 1
+            since = now
+            self._deliver(handler, header.is_text, payload)
+            payload = None
+        if gate.is_touched or (at[0] < size and found < 0):
+            return 0
+        gate.flush()
+        if at[0] < size and not gate.is_touched:
+            self._begin(data, size, at, since, now, batch)
+        return 0
+
+    cdef int _go_on(
+        self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
+    ) except -1:
+        """Take more of the frame that is arriving; return whether its message was handed out."""
+        cdef Gate gate = self._gate
+        cdef Arriving frame = gate.arriving
+        if not frame.take(data, size, now, batch.blocks, at):
+            # whoever takes the lock hands it over
+            with gate:
+                pass
+            return 0
+        if frame.have < frame.header.length:
+            return 0
+        gate.arriving = None
+        payload = frame.body
+        frame.body = None
+        if frame.header.length >= LEAST_KEPT:
+            batch.blocks.deliver(payload)
+        self._deliver(self.target.onmessage, frame.header.is_text, payload)
+        return 1
+
+    cdef int _deliver(self, object handler, bint is_text, object payload) except -1:
+        cdef PyObject* arguments[3]
+        cdef object message = new_message(is_text, payload)
+        took(1)
+        arguments[1] = <PyObject*> self
+        arguments[2] = <PyObject*> message
+        try:
+            PyObject_Vectorcall(handler, &arguments[1], 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+        except Exception as error:
+            message = None
+            self.handler_raised(handler, error)
+        return 0
+
+    cdef int _begin(
+        self, unsigned char* data, size_t size, size_t* at, double since, double now, Batch batch
+    ) except -1:
+        """Keep the beginning of a frame, if it is not the core's."""
+        cdef Arriving frame = begin(
+            data + at[0], size - at[0], self.mask_bit, self.most, since, now, batch.blocks
+        )
+        if frame is not None:
+            self._gate.arriving = frame
+            at[0] = size
+            self.is_due = self.begins(since)
+        return 0
+
+    cdef object _payload(self, unsigned char* data, Header* header, double now, Batch batch):
+        """Return the payload of a whole frame; None if the core knows of it, or has to judge it.
+
+        If it is compressed, the gate is held before and free after it.
+        """
+        cdef Blocks blocks = batch.blocks
+        cdef object body
+        if header.is_coded:
+            body = PyBytes_FromStringAndSize(NULL, header.length)
+            xor(wspy_body(body), data, header.length, header.key)
+            return self.inflated(body, header.is_text)
+        if header.length < LEAST_KEPT:
+            body = new_body(header.is_text, header.length)
+        else:
+            body = blocks.get(header.is_text, header.length, now)
+            if body is None:
+                body = blocks.make(header.is_text, header.length)
+            blocks.deliver(body)
+        return unmasked(data, header, body)

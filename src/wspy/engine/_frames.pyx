@@ -5,9 +5,11 @@ include "_stamp.pxi"
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
+
+from ._blocks cimport new_body, wspy_body
 
 from ..protocol.message import BinaryMessage, TextMessage
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
@@ -18,6 +20,16 @@ cdef extern from "Python.h":
     object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
     const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
     bint PyUnicode_IS_ASCII "PyUnicode_IS_COMPACT_ASCII" (object)
+    Py_ssize_t Py_REFCNT(PyObject*)
+    ctypedef struct PyTypeObject:
+        pass
+    PyTypeObject* Py_TYPE(PyObject*)
+    PyObject* PyList_GET_ITEM(list, Py_ssize_t)
+    void PyList_SET_ITEM(list, Py_ssize_t, object)
+    void Py_XDECREF(PyObject*)
+
+cdef enum:
+    MOST_SPARE = 256
 
 cdef extern from "structmember.h":
     ctypedef struct PyMemberDef:
@@ -42,21 +54,32 @@ cdef double monotonic() noexcept nogil:
 
 # masking (RFC 6455 §5.3)
 
-cdef void xor(unsigned char* data, size_t size, uint32_t key) noexcept nogil:
-    """XOR in place; ``key`` holds the four bytes in the order of memory."""
-    cdef uint64_t wide = (<uint64_t> key << 32) | key
-    cdef uint64_t word
-    cdef size_t at = 0
-    cdef size_t whole = size & ~<size_t> 7
-    cdef unsigned char* small = <unsigned char*> &key
-    while at < whole:
-        memcpy(&word, data + at, 8)
-        word ^= wide
-        memcpy(data + at, &word, 8)
-        at += 8
-    while at < size:
-        data[at] ^= small[at & 3]
-        at += 1
+cdef extern from "_xor.h":
+    ctypedef bint (*wspy_xor_function)(
+        unsigned char*, const unsigned char*, size_t, uint32_t
+    ) noexcept nogil
+    wspy_xor_function wspy_choose_xor()
+
+cdef wspy_xor_function _xor = wspy_choose_xor()
+
+
+cdef bint xor(
+    unsigned char* to, const unsigned char* data, size_t size, uint32_t key
+) noexcept nogil:
+    """XOR data to where it is or elsewhere; return whether the result is ASCII.
+
+    ``key`` holds the four bytes in the order of memory.
+    """
+    return _xor(to, data, size, key)
+
+
+cdef uint32_t turned(uint32_t key, size_t offset) noexcept nogil:
+    """Return the key for data that begins at this offset of a payload."""
+    cdef unsigned char whole[8]
+    memcpy(whole, &key, 4)
+    memcpy(whole + 4, &key, 4)
+    memcpy(&key, whole + (offset & 3), 4)
+    return key
 
 
 def mask(const unsigned char[::1] data not None, bytes key not None, Py_ssize_t offset=0):
@@ -68,15 +91,9 @@ def mask(const unsigned char[::1] data not None, bytes key not None, Py_ssize_t 
     if not size:
         return result
     cdef unsigned char* to = <unsigned char*> PyBytes_AS_STRING(result)
-    cdef unsigned char* small = <unsigned char*> PyBytes_AS_STRING(key)
-    cdef unsigned char turned[4]
     cdef uint32_t word
-    cdef int index
-    for index in range(4):
-        turned[index] = small[(offset + index) & 3]
-    memcpy(&word, turned, 4)
-    memcpy(to, &data[0], size)
-    xor(to, size, word)
+    memcpy(&word, PyBytes_AS_STRING(key), 4)
+    xor(to, &data[0], size, turned(word, <size_t> offset))
     return result
 
 
@@ -120,15 +137,48 @@ cdef object slot(object message, Py_ssize_t offset):
 
 
 cdef inline void _fill(object message, Py_ssize_t offset, object value):
+    cdef PyObject** place = <PyObject**> (<char*> <PyObject*> message + offset)
+    cdef PyObject* before = place[0]
     Py_INCREF(value)
-    (<PyObject**> (<char*> <PyObject*> message + offset))[0] = <PyObject*> value
+    place[0] = <PyObject*> value
+    Py_XDECREF(before)
+
+
+# messages that nobody holds any more, for the next ones; they belong to the interpreter's lock
+cdef PyObject* _spare[MOST_SPARE]
+cdef int _spares = 0
 
 
 cdef object new_message(bint is_text, object payload):
-    cdef object message = PyType_GenericAlloc(TEXT_TYPE if is_text else BINARY_TYPE, 0)
+    global _spares
+    cdef object message = None
+    if _spares and (<PyObject*> Py_TYPE(_spare[_spares - 1]) == <PyObject*> TEXT_TYPE) == is_text:
+        _spares -= 1
+        message = <object> _spare[_spares]
+        Py_DECREF(message)
+    else:
+        message = PyType_GenericAlloc(TEXT_TYPE if is_text else BINARY_TYPE, 0)
     _fill(message, AT_OPCODE, TEXT if is_text else BINARY)
     _fill(message, AT_PAYLOAD, payload)
     return message
+
+
+cdef int drop_message(list items, Py_ssize_t index) except -1:
+    """Put None into the list in place of an item, which is kept if it is a message of no one."""
+    global _spares
+    cdef PyObject* item = PyList_GET_ITEM(items, index)
+    cdef PyObject* kind = <PyObject*> Py_TYPE(item)
+    cdef bint is_free = _spares < MOST_SPARE and Py_REFCNT(item) == 1
+    if is_free and (kind == <PyObject*> BINARY_TYPE or kind == <PyObject*> TEXT_TYPE):
+        _spare[_spares] = item
+        _spares += 1
+        # the list's reference is ours now
+        Py_INCREF(None)
+        PyList_SET_ITEM(items, index, None)
+        _fill(<object> item, AT_PAYLOAD, None)
+    else:
+        items[index] = None
+    return 0
 
 
 cdef object message_payload(
@@ -170,58 +220,41 @@ cdef object message_payload(
     return payload
 
 
+cdef object unmasked(unsigned char* data, Header* header, object body):
+    """Return the payload of a whole frame, or None if the core has to judge it.
+
+    :param body: as ``new_body`` makes it, for ASCII; filled in place.
+    """
+    if xor(wspy_body(body), data, header.length, header.key) or not header.is_text:
+        return body
+    xor(data, data, header.length, header.key)
+    try:
+        return PyUnicode_DecodeUTF8(<char*> data, header.length, NULL)
+    except UnicodeDecodeError:
+        # the core gets it as it came
+        xor(data, data, header.length, header.key)
+        return None
+
+
 cdef object frame_payload(
     unsigned char* data, size_t size, bint masked, size_t most, size_t* used, bint* is_text
 ):
     """Return the payload of the whole, final data frame that ``data`` begins with; else None.
 
-    :param masked: whether it has to be; then it is unmasked in place.
+    :param masked: whether it has to be.
     :param most: bytes that a payload may have.
     :param used: the frame's size.
     """
-    cdef size_t length, start = 2
-    cdef uint32_t key = 0
-    cdef int index
-    cdef object payload
-    if size < 2 or (data[0] != 0x81 and data[0] != 0x82) or (data[1] >= 0x80) != masked:
+    cdef Header header
+    if not size or read_header(data, size, 0x80 if masked else 0, most, False, &header) <= 0:
         return None
-    length = data[1] & 0x7F
-    if length == 126:
-        start = 4
-        if size < start:
-            return None
-        length = (<size_t> data[2] << 8) | data[3]
-        if length < 126:
-            return None
-    elif length == 127:
-        start = 10
-        if size < start:
-            return None
-        length = 0
-        for index in range(8):
-            length = (length << 8) | data[2 + index]
-        if length < 0x10000:
-            return None
-    if masked:
-        start += 4
     # compared so that no sum can overflow: a length is anything
-    if length > most or size < start or size - start < length:
+    if size - header.size < header.length:
         return None
-    if masked:
-        memcpy(&key, data + start - 4, 4)
-        xor(data + start, length, key)
-    is_text[0] = data[0] == 0x81
-    if is_text[0]:
-        try:
-            payload = PyUnicode_DecodeUTF8(<char*> data + start, length, NULL)
-        except UnicodeDecodeError:
-            # the core judges it, and gets it as it came
-            if masked:
-                xor(data + start, length, key)
-            return None
-    else:
-        payload = PyBytes_FromStringAndSize(<char*> data + start, length)
-    used[0] = start + length
+    is_text[0] = header.is_text
+    payload = unmasked(data + header.size, &header, new_body(header.is_text, header.length))
+    if payload is not None:
+        used[0] = header.size + header.length
     return payload
 
 

@@ -1,3 +1,6 @@
+from ._arriving cimport Arriving
+from ._blocks cimport Blocks
+
 cdef enum:
     # replies gathered before they are written
     GATHERED = 64 * 1024
@@ -5,15 +8,25 @@ cdef enum:
 cdef class Batch:
     cdef unsigned char* data
     cdef size_t size
-    cdef object items
+    cdef size_t total
+    cdef list items
     cdef size_t* ends
     cdef Py_ssize_t count
+    cdef list owners
+    cdef Py_ssize_t owned
+    cdef readonly Blocks blocks
+
+    cdef void add(
+        self, unsigned char first, object message, object owner, const char* data, size_t length
+    ) noexcept
+    cdef int clear(self, list written) except -1
 
 cdef class Gate:
     cdef void* lock
-    # while there is a batch: who can hand out the core, at need
+    # while there is a batch or a frame: who can hand out the core, at need
     cdef object owner
     cdef Batch batch
+    cdef Arriving arriving
     cdef unsigned long thread
     cdef int descriptor
     cdef bint is_touched
@@ -34,13 +47,10 @@ cdef class Gate:
     cdef bint is_free(self) noexcept
     cdef int begin(self, Batch batch, object owner, double now) except -1
     cdef int end(self) except -1
+    cdef int _hand_over(self) except -1
     cdef int put(self, bytes data) except -1
     cdef int add_written(self, list messages) except -1
     cdef int gather(self, object message, bint compress) except -1
-    cdef void _append(
-        self, unsigned char first, object message, const char* data, Py_ssize_t length
-    ) noexcept
-    cdef int flush(self, const unsigned char* payload, size_t size, object owner) except -1
-    cdef int _keep(self, object owner, size_t sent) except -1
-    cdef int _drop(self) except -1
-    cdef int spill(self, object owner, size_t sent) except -1
+    cdef int flush(self) except -1
+    cdef int _keep(self, size_t sent) except -1
+    cdef int spill(self, size_t sent) except -1

@@ -3,11 +3,24 @@
 
 include "_stamp.pxi"
 
+from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.string cimport memcpy, memset
 
-from ._frames cimport AT_OPCODE, AT_PAYLOAD, BINARY, BINARY_TYPE, TEXT, TEXT_TYPE, put_header, slot
+from ._arriving cimport Arriving
+from ._blocks cimport Blocks, wspy_body
+from ._frames cimport (
+    AT_OPCODE,
+    AT_PAYLOAD,
+    BINARY,
+    BINARY_TYPE,
+    TEXT,
+    TEXT_TYPE,
+    drop_message,
+    put_header,
+    slot,
+)
 
 from ..protocol.message import to_message
 
@@ -32,6 +45,7 @@ cdef extern from "sys/socket.h" nogil:
     cdef struct msghdr:
         iovec* msg_iov
         size_t msg_iovlen
+    ssize_t send(int, const void*, size_t, int)
     ssize_t sendmsg(int, const msghdr*, int)
     int MSG_NOSIGNAL
     int MSG_DONTWAIT
@@ -40,9 +54,25 @@ cdef enum:
     NOWAIT_LOCK = 0
     WAIT_LOCK = 1
     # payloads below this are copied behind their header, others are sent from where they are
-    COPIED = 32 * 1024
+    COPIED = 4 * 1024
     MOST_ITEMS = 4096
+    MOST_OWNED = 32
     HEADER = 10
+
+
+cdef class TextBytes:
+    """The bytes of an ASCII str, which is not copied."""
+
+    cdef object text
+
+    def __getbuffer__(self, Py_buffer* buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, wspy_body(self.text), len(self.text), 1, flags)
+
+
+cdef object view(object text):
+    cdef TextBytes found = TextBytes()
+    found.text = text
+    return memoryview(found)
 
 
 cdef class Batch:
@@ -54,12 +84,55 @@ cdef class Batch:
         if self.data == NULL or self.ends == NULL:
             raise MemoryError
         self.items = [None] * MOST_ITEMS
-        self.size = 0
-        self.count = 0
+        # the payloads that were not copied
+        self.owners = [None] * MOST_ITEMS
+        self.blocks = Blocks()
 
     def __dealloc__(self):
         PyMem_Free(self.data)
         PyMem_Free(self.ends)
+
+    cdef void add(
+        self, unsigned char first, object message, object owner, const char* data, size_t length
+    ) noexcept:
+        """Add a frame; there is room for it.
+
+        :param owner: the ``bytes`` or ASCII ``str`` whose body ``data`` is.
+        """
+        cdef size_t start = self.size
+        self.size += put_header(self.data + start, first, length)
+        self.total += self.size - start + length
+        # the lists hold the references until the message is written or in the outbox
+        self.items[self.count] = message
+        if length < COPIED:
+            memcpy(self.data + self.size, data, length)
+            self.size += length
+        else:
+            self.owners[self.count] = owner
+            self.owned += 1
+        self.ends[self.count] = self.size
+        self.count += 1
+
+    cdef int clear(self, list written) except -1:
+        """Forget all of it.
+
+        :param written: None, or where the messages go.
+        """
+        cdef Py_ssize_t index, count = self.count
+        cdef bint has_owners = self.owned > 0
+        self.size = self.total = 0
+        self.count = self.owned = 0
+        for index in range(count):
+            # what is freed may run code that sends, from the beginning on
+            if index < self.count:
+                continue
+            # it is None for what is no message
+            if written is not None and self.items[index] is not None:
+                written.append(to_message(self.items[index]))
+            if has_owners:
+                self.owners[index] = None
+            drop_message(self.items, index)
+        return 0
 
 
 cdef class Gate:
@@ -67,7 +140,8 @@ cdef class Gate:
 
     While a handler runs on the fast path, what it sends is gathered in a batch.
     Whoever takes the lock meanwhile, in this thread or another, finds that
-    batch in the outbox, in order, and the fast path ends.
+    batch in the outbox, in order, and what has come of a frame in the session,
+    and the fast path ends.
     """
 
     def __cinit__(self):
@@ -84,15 +158,33 @@ cdef class Gate:
             with nogil:
                 PyThread_acquire_lock(self.lock, WAIT_LOCK)
         self.is_touched = True
-        if self.batch is not None:
+        if self.batch is not None or self.arriving is not None:
             try:
-                self.spill(None, 0)
+                self._hand_over()
             except BaseException:
                 self.__exit__()
                 raise
 
     def __exit__(self, *error):
         PyThread_release_lock(self.lock)
+
+    cdef int _hand_over(self) except -1:
+        cdef Arriving frame = self.arriving
+        link = self.owner.core_link()
+        try:
+            if self.batch is not None:
+                self.spill(0)
+            if frame is not None:
+                self.arriving = None
+                link.watch.arrives(True, frame.since)
+                link.receive_plain(frame.as_received(), frame.when)
+        except BaseException:
+            # nobody knows what was handed over: better no byte than a wrong one
+            link.abort()
+            raise
+        if self.batch is None:
+            self.owner = None
+        return 0
 
     cdef bint hold(self) noexcept:
         """Take the lock without a trace for a step of the fast path; False if that has ended.
@@ -146,7 +238,7 @@ cdef class Gate:
 
     cdef bint is_free(self) noexcept:
         """Whether nobody has the lock, and nothing is under way."""
-        if self.batch is not None or self.written is not None:
+        if self.batch is not None or self.written is not None or self.arriving is not None:
             return False
         if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
             return False
@@ -165,7 +257,7 @@ cdef class Gate:
     @property
     def gathered(self):
         """Bytes of what was sent that are not in the outbox yet."""
-        return self.batch.size if self.batch is not None else 0
+        return self.batch.total if self.batch is not None else 0
 
     def take_written(self):
         """Return the messages that were written since the last call."""
@@ -191,23 +283,25 @@ cdef class Gate:
 
     cdef int end(self) except -1:
         """Gather no more; what is left goes to the outbox."""
+        cdef Batch batch
         try:
             if self.batch.count:
                 with self:
                     pass
         finally:
             # it is the next one's, whatever happened here
-            self.batch.size = 0
-            self.batch.count = 0
+            batch = self.batch
             self.batch = None
-            self.owner = None
+            if self.arriving is None:
+                self.owner = None
+            batch.clear(None)
         return 0
 
     cdef int put(self, bytes data) except -1:
         """Add bytes that are no message, before any message and no more than fit."""
         cdef Batch batch = self.batch
         memcpy(batch.data, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-        batch.size = PyBytes_GET_SIZE(data)
+        batch.size = batch.total = PyBytes_GET_SIZE(data)
         batch.ends[0] = batch.size
         batch.count = 1
         return 0
@@ -251,119 +345,111 @@ cdef class Gate:
             return 0
         if (kind is TEXT_TYPE and first != 0x81) or (kind is BINARY_TYPE and first != 0x82):
             return 0
-        if batch.size >= self.most or batch.count == MOST_ITEMS:
-            if not self.flush(NULL, 0, None):
+        if batch.total >= self.most or batch.count == MOST_ITEMS or batch.owned == MOST_OWNED:
+            if not self.flush():
                 return 0
         if self.codec is None or not compress:
-            self._append(first, message, data, length)
-        else:
-            # what is compressed first is sent first: no other thread may come between
-            if not self.hold():
-                return 0
-            try:
-                coded = self.codec.apply_whole(PyBytes_FromStringAndSize(data, length))
-                if coded is not None:
-                    first |= 0x40
-                    payload = <bytes?> coded
-                    data = PyBytes_AS_STRING(payload)
-                    length = PyBytes_GET_SIZE(payload)
-                self._append(first, message, data, length)
-            finally:
-                self.release()
-        if length >= COPIED:
-            self.flush(<const unsigned char*> data, length, payload)
+            batch.add(first, message, payload, data, length)
+            return 1
+        # what is compressed first is sent first: no other thread may come between
+        if not self.hold():
+            return 0
+        try:
+            coded = self.codec.apply_whole(PyBytes_FromStringAndSize(data, length))
+            if coded is not None:
+                first |= 0x40
+                payload = <bytes?> coded
+                data = PyBytes_AS_STRING(payload)
+                length = PyBytes_GET_SIZE(payload)
+            batch.add(first, message, payload, data, length)
+        finally:
+            self.release()
         return 1
 
-    cdef void _append(
-        self, unsigned char first, object message, const char* data, Py_ssize_t length
-    ) noexcept:
-        """Add a frame; one that is too large to be copied without its payload."""
+    cdef int flush(self) except -1:
+        """Write what was gathered; 0 if some is left."""
         cdef Batch batch = self.batch
-        batch.size += put_header(batch.data + batch.size, first, length)
-        # the list holds the reference until the message is written or in the outbox
-        (<list> batch.items)[batch.count] = message
-        if length < COPIED:
-            memcpy(batch.data + batch.size, data, length)
-            batch.size += length
-        batch.ends[batch.count] = batch.size
-        batch.count += 1
-
-    cdef int flush(self, const unsigned char* payload, size_t size, object owner) except -1:
-        """Write what was gathered, and a payload that stays where it is; 0 if some is left."""
-        cdef Batch batch = self.batch
-        cdef iovec parts[2]
+        cdef iovec parts[2 * MOST_OWNED + 1]
         cdef msghdr head
         cdef ssize_t sent
-        cdef size_t total = batch.size + size
-        if not total:
+        if not batch.count:
             return 1
-        parts[0].iov_base = batch.data
-        parts[0].iov_len = batch.size
-        parts[1].iov_base = <void*> payload
-        parts[1].iov_len = size
-        memset(&head, 0, sizeof(head))
-        head.msg_iov = parts
-        head.msg_iovlen = 2 if size else 1
-        sent = sendmsg(self.descriptor, &head, MSG_NOSIGNAL | MSG_DONTWAIT)
+        if batch.owned:
+            memset(&head, 0, sizeof(head))
+            head.msg_iov = parts
+            head.msg_iovlen = lay_out(batch, parts)
+            sent = sendmsg(self.descriptor, &head, MSG_NOSIGNAL | MSG_DONTWAIT)
+        else:
+            sent = send(self.descriptor, batch.data, batch.size, MSG_NOSIGNAL | MSG_DONTWAIT)
         # errors other than a full socket are found again by the core's own write
         if sent < 0:
             sent = 0
-        if <size_t> sent < total:
-            self._keep(owner, sent)
+        if <size_t> sent < batch.total:
+            self._keep(sent)
             return 0
-        self._drop()
+        written = [] if self.reports else None
+        batch.clear(written)
+        self.add_written(written)
         return 1
 
-    cdef int _keep(self, object owner, size_t sent) except -1:
+    cdef int _keep(self, size_t sent) except -1:
         # nobody holds the lock: the gate was not touched since the batch began
         PyThread_acquire_lock(self.lock, WAIT_LOCK)
         try:
-            self.spill(owner, sent)
+            self.spill(sent)
         finally:
             self.__exit__()
         return 0
 
-    cdef int _drop(self) except -1:
-        cdef Batch batch = self.batch
-        cdef list items = batch.items
-        cdef Py_ssize_t index, count = batch.count
-        batch.size = 0
-        batch.count = 0
-        for index in range(count):
-            item = items[index]
-            items[index] = None
-            # it is None for what is no message
-            if self.reports and item is not None:
-                self.add_written([to_message(item)])
-        return 0
-
-    cdef int spill(self, object owner, size_t sent) except -1:
+    cdef int spill(self, size_t sent) except -1:
         """Hand over to the outbox what was gathered; the core goes on from here.
 
         The lock is held.
 
-        :param owner: the payload of the last message if it was not copied.
         :param sent: bytes of it that the socket has taken already.
         """
         cdef Batch batch = self.batch
-        cdef list items = batch.items
-        cdef Py_ssize_t index, count = batch.count
+        cdef Py_ssize_t index
         cdef size_t start = 0, end
         self.is_touched = True
-        link = self.owner.core_link()
-        outbox = link.outbox
-        batch.size = 0
-        batch.count = 0
-        for index in range(count):
-            end = batch.ends[index]
-            data = PyBytes_FromStringAndSize(<char*> batch.data + start, end - start)
-            mark = None if items[index] is None else to_message(items[index])
-            items[index] = None
-            if owner is not None and index == count - 1:
-                outbox.push(data, owner if type(owner) is bytes else owner.encode(), mark=mark)
-            else:
-                outbox.push(data, mark=mark)
-            start = end
+        try:
+            link = self.owner.core_link()
+            push = link.outbox.push
+            for index in range(batch.count):
+                end = batch.ends[index]
+                data = PyBytes_FromStringAndSize(<char*> batch.data + start, end - start)
+                mark = batch.items[index]
+                mark = None if mark is None else to_message(mark)
+                owner = batch.owners[index]
+                if owner is None:
+                    push(data, mark=mark)
+                else:
+                    push(data, owner if type(owner) is bytes else view(owner), mark=mark)
+                start = end
+        finally:
+            # the batch is the next one's, whatever happened here
+            batch.clear(None)
         if sent:
             self.add_written(link.wrote(sent, self.now))
         return 0
+
+
+cdef size_t lay_out(Batch batch, iovec* parts) noexcept:
+    """Return how many parts the batch has; there is room for those of ``MOST_OWNED`` owners."""
+    cdef size_t start = 0, count = 0
+    cdef Py_ssize_t index
+    for index in range(batch.count):
+        owner = batch.owners[index]
+        if owner is None:
+            continue
+        parts[count].iov_base = batch.data + start
+        parts[count].iov_len = batch.ends[index] - start
+        start = batch.ends[index]
+        parts[count + 1].iov_base = wspy_body(owner)
+        parts[count + 1].iov_len = len(owner)
+        count += 2
+    if start < batch.size:
+        parts[count].iov_base = batch.data + start
+        parts[count].iov_len = batch.size - start
+        count += 1
+    return count

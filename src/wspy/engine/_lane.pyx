@@ -194,13 +194,13 @@ cdef class Lane:
             if length <= COPIED:
                 memcpy(head + size, data, length)
                 if self._masks:
-                    xor(head + size, length, key)
+                    xor(head + size, head + size, length, key)
                 size += length
                 length = 0
             elif self._masks:
                 payload = PyBytes_FromStringAndSize(<const char*> data, length)
                 data = <const unsigned char*> PyBytes_AS_STRING(payload)
-                xor(<unsigned char*> data, length, key)
+                xor(<unsigned char*> data, data, length, key)
             if not length:
                 # as short as taking the interpreter lock again
                 count = write(self._descriptor, head, size)

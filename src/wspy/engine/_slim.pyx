@@ -145,7 +145,7 @@ cdef class Slim(Channel):
             gate.put(answer)
             self._welcome()
             if not gate.is_touched:
-                gate.flush(NULL, 0, None)
+                gate.flush()
         finally:
             gate.end()
         if gate.is_touched or gate.written is not None or not self.is_fast:

@@ -73,13 +73,11 @@ class Link:
         self.half_close = self.pauses = False
         self.burst: int | None = None
         self._pause_at = max(1, limits.max_buffered // 2)
-        self.eof = False
-        self.lost = False
+        self.eof = self.lost = False
         self.outbox = Outbox()
         self.wire = Outbox() if tls else self.outbox
         self.watch = Watch(limits, now)
-        self._messages = messages
-        self._heard = False
+        self._messages, self._heard = messages, False
         self._events: deque[LinkEvent] = deque()
         self.ended_at: float | None = None
         self._push_opening(now)
@@ -102,11 +100,13 @@ class Link:
                 return
             self.pump()
         if data:
-            self._receive_plain(data, now)
+            self.receive_plain(data, now)
         if self.tls is not None and self.tls.ended and not self.eof:
             self.receive_eof(now)
 
-    def _receive_plain(self, data: bytes, now: float) -> None:
+    def receive_plain(self, data: bytes, now: float) -> None:
+        """Take bytes as :meth:`receive` does, but after TLS, if there is any."""
+        self.watch.received(now)
         if self.phase is Phase.OPENING:
             self.opening.receive_data(data)
             self._push_opening(now)

@@ -10,7 +10,7 @@ from typing import Any
 class _Entry:
     __slots__ = ("buffer", "mark")
 
-    def __init__(self, buffer: bytes, mark: Any) -> None:
+    def __init__(self, buffer: bytes | memoryview, mark: Any) -> None:
         self.buffer = buffer
         self.mark = mark
 
@@ -41,7 +41,7 @@ class Outbox:
         """Bytes that were ever written."""
         return self.pushed - self.size
 
-    def push(self, *buffers: bytes, mark: Any = None) -> None:
+    def push(self, *buffers: bytes | memoryview, mark: Any = None) -> None:
         """Add buffers that are written one after the other; the mark belongs to the last."""
         last = len(buffers) - 1
         for index, buffer in enumerate(buffers):
