@@ -214,6 +214,11 @@ class FastClient(Slim, ServerClient):
         else:
             super().serve(events, now)
 
+    def _is_full(self) -> bool:
+        # what the fast path wrote was written before what goes out now
+        self._written += tuple(self.gate.take_written())
+        return super()._is_full()
+
     def _tell_written(self) -> None:
         written, self._written = self._written, ()
         for message in written:
