@@ -208,6 +208,7 @@ cdef class Channel:
         """Take messages and the beginning of one; what is behind ``at`` then is the core's."""
         cdef Gate gate = self._gate
         cdef Header header
+        cdef size_t start
         cdef int taken = 0, found = 0
         cdef double until, since = now
         cdef object handler, payload
@@ -234,12 +235,14 @@ cdef class Channel:
                 break
             if header.is_coded and not gate.hold():
                 return 0
-            payload = self._payload(data + at[0] + header.size, &header, now, batch)
-            # an extension sees it once, whatever comes of it
-            if payload is not None or header.is_coded:
-                at[0] += header.size + header.length
+            start = at[0] + header.size
+            # an extension sees it once, whatever comes of it, and if it is Ctrl-C
+            if header.is_coded:
+                at[0] = start + header.length
+            payload = self._payload(data + start, &header, now, batch)
             if payload is None:
                 return 0
+            at[0] = start + header.length
             taken += 1
             since = now
             self._deliver(handler, header.is_text, payload)
