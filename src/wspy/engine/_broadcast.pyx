@@ -8,15 +8,11 @@ from cpython.object cimport PyObject
 
 from ._fast cimport Channel
 from ._gate cimport Gate
+from ._system cimport MSG_DONTWAIT, MSG_NOSIGNAL, send
 
 from ..protocol.role import Role
 from ..protocol.stream import FrameStream
 
-
-cdef extern from "sys/socket.h" nogil:
-    ssize_t send(int, const void*, size_t, int)
-    int MSG_NOSIGNAL
-    int MSG_DONTWAIT
 
 cdef enum:
     # connections whose locks are held at once

@@ -16,7 +16,8 @@ from ._arriving cimport Arriving
 from ._blocks cimport Blocks
 from ._fast cimport DONE, DUE, HANDED_OVER, UNREAD, Channel, Outcome
 from ._frames cimport monotonic
-from ._gate cimport Batch
+from ._system cimport MSG_DONTWAIT, recv
+from ._batch cimport Batch
 
 
 cdef extern from "sys/epoll.h" nogil:
@@ -30,10 +31,6 @@ cdef extern from "sys/epoll.h" nogil:
     int EPOLLOUT
     int EPOLLERR
     int EPOLLHUP
-
-cdef extern from "sys/socket.h" nogil:
-    ssize_t recv(int, void*, size_t, int)
-    int MSG_DONTWAIT
 
 cdef extern from "sys/socket.h" nogil:
     ctypedef unsigned int socklen_t

@@ -5,7 +5,8 @@ from ..extensions.deflate_message import DeflateMessage
 from ..protocol.frame import Payload
 from ..protocol.limits import Limits
 from ..protocol.message import Message
-from ._gate import Batch, Gate
+from ._batch import Batch
+from ._gate import Gate
 from .link import Link
 
 stamp: str

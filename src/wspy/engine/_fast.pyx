@@ -14,7 +14,8 @@ from cpython.object cimport PyObject
 from ._arriving cimport Arriving, begin
 from ._blocks cimport LEAST_KEPT, Blocks, new_body, wspy_body
 from ._frames cimport Header, monotonic, new_message, read_header, took, unmasked, xor
-from ._gate cimport GATHERED, Batch, Gate
+from ._batch cimport GATHERED, Batch
+from ._gate cimport Gate
 
 from ..protocol.utf8 import decode_utf8
 

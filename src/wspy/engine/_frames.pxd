@@ -19,9 +19,6 @@ cdef bint xor(
 ) noexcept nogil
 cdef uint32_t turned(uint32_t key, size_t offset) noexcept nogil
 cdef size_t put_header(unsigned char* to, unsigned char first, size_t length) noexcept nogil
-cdef Py_ssize_t AT_OPCODE, AT_PAYLOAD
-cdef object TEXT, BINARY, TEXT_TYPE, BINARY_TYPE
-cdef object slot(object message, Py_ssize_t offset)
 cdef object new_message(bint is_text, object payload)
 cdef int drop_message(list items, Py_ssize_t index) except -1
 # note that messages of peers were taken without the core

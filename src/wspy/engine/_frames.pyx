@@ -123,15 +123,15 @@ cdef Py_ssize_t _offset(object descriptor) except -1:
     return (<PyMemberDescrObject*> descriptor).d_member.offset
 
 
-cdef Py_ssize_t AT_OPCODE = _offset(TextMessage.__mro__[1].__dict__["opcode"])
-cdef Py_ssize_t AT_PAYLOAD = _offset(TextMessage.__mro__[1].__dict__["payload"])
+cdef Py_ssize_t _AT_OPCODE = _offset(TextMessage.__mro__[1].__dict__["opcode"])
+cdef Py_ssize_t _AT_PAYLOAD = _offset(TextMessage.__mro__[1].__dict__["payload"])
 cdef object TEXT = OPCODE_TEXT
 cdef object BINARY = OPCODE_BINARY
 cdef object TEXT_TYPE = TextMessage
 cdef object BINARY_TYPE = BinaryMessage
 
 
-cdef object slot(object message, Py_ssize_t offset):
+cdef object _slot(object message, Py_ssize_t offset):
     cdef PyObject* found = (<PyObject**> (<char*> <PyObject*> message + offset))[0]
     return <object> found if found != NULL else None
 
@@ -158,8 +158,8 @@ cdef object new_message(bint is_text, object payload):
         Py_DECREF(message)
     else:
         message = PyType_GenericAlloc(TEXT_TYPE if is_text else BINARY_TYPE, 0)
-    _fill(message, AT_OPCODE, TEXT if is_text else BINARY)
-    _fill(message, AT_PAYLOAD, payload)
+    _fill(message, _AT_OPCODE, TEXT if is_text else BINARY)
+    _fill(message, _AT_PAYLOAD, payload)
     return message
 
 
@@ -175,7 +175,7 @@ cdef int drop_message(list items, Py_ssize_t index) except -1:
         # the list's reference is ours now
         Py_INCREF(None)
         PyList_SET_ITEM(items, index, None)
-        _fill(<object> item, AT_PAYLOAD, None)
+        _fill(<object> item, _AT_PAYLOAD, None)
     else:
         items[index] = None
     return 0
@@ -193,8 +193,8 @@ cdef object message_payload(
     cdef object payload = message
     kind = type(message)
     if kind is BINARY_TYPE or kind is TEXT_TYPE:
-        payload = slot(message, AT_PAYLOAD)
-        if slot(message, AT_OPCODE) is not (TEXT if kind is TEXT_TYPE else BINARY):
+        payload = _slot(message, _AT_PAYLOAD)
+        if _slot(message, _AT_OPCODE) is not (TEXT if kind is TEXT_TYPE else BINARY):
             return None
         # both may have been given another one
         if type(payload) is not (str if kind is TEXT_TYPE else bytes):

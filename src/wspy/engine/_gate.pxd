@@ -1,25 +1,5 @@
 from ._arriving cimport Arriving
-from ._blocks cimport Blocks
-
-cdef enum:
-    # replies gathered before they are written
-    GATHERED = 64 * 1024
-
-cdef class Batch:
-    cdef unsigned char* data
-    cdef size_t size
-    cdef size_t total
-    cdef list items
-    cdef size_t* ends
-    cdef Py_ssize_t count
-    cdef list owners
-    cdef Py_ssize_t owned
-    cdef readonly Blocks blocks
-
-    cdef void add(
-        self, unsigned char first, object message, object owner, const char* data, size_t length
-    ) noexcept
-    cdef int clear(self, list written) except -1
+from ._batch cimport Batch
 
 cdef class Gate:
     cdef void* lock

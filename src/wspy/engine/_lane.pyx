@@ -19,16 +19,19 @@ from ._frames cimport (
     frame_payload, message_payload, monotonic, new_message, put_header, took, xor
 )
 from ._sending cimport draw_key, write, write_both
+from ._system cimport (
+    MSG_DONTWAIT,
+    NOWAIT_LOCK,
+    WAIT_LOCK,
+    PyThread_acquire_lock,
+    PyThread_allocate_lock,
+    PyThread_free_lock,
+    PyThread_release_lock,
+    recv,
+)
 
 from ..protocol.masking import new_masking_key
 
-
-cdef extern from "Python.h":
-    ctypedef void* PyThread_type_lock
-    PyThread_type_lock PyThread_allocate_lock()
-    void PyThread_free_lock(PyThread_type_lock)
-    int PyThread_acquire_lock(PyThread_type_lock, int) nogil
-    void PyThread_release_lock(PyThread_type_lock) nogil
 
 cdef extern from "poll.h" nogil:
     cdef struct pollfd:
@@ -38,13 +41,7 @@ cdef extern from "poll.h" nogil:
     int poll(pollfd*, unsigned long, int)
     short POLLIN
 
-cdef extern from "sys/socket.h" nogil:
-    ssize_t recv(int, void*, size_t, int)
-    int MSG_DONTWAIT
-
 cdef enum:
-    NOWAIT_LOCK = 0
-    WAIT_LOCK = 1
     HEADER = 14
     # it is on the stack of the caller's thread, so that an idle connection owns no buffer
     BUFFER = 16 * 1024 + HEADER

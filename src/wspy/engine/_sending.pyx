@@ -9,22 +9,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy, memset
 
+from ._system cimport MSG_DONTWAIT, MSG_NOSIGNAL, iovec, msghdr, send, sendmsg
+
 from ..protocol.masking import new_masking_keys
 
-
-cdef extern from "sys/uio.h":
-    cdef struct iovec:
-        void* iov_base
-        size_t iov_len
-
-cdef extern from "sys/socket.h" nogil:
-    cdef struct msghdr:
-        iovec* msg_iov
-        size_t msg_iovlen
-    ssize_t send(int, const void*, size_t, int)
-    ssize_t sendmsg(int, const msghdr*, int)
-    int MSG_NOSIGNAL
-    int MSG_DONTWAIT
 
 cdef enum:
     KEYS = 1024

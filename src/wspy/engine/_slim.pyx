@@ -7,7 +7,8 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 
 from ._fast cimport DONE, HANDED_OVER, Channel, Outcome
-from ._gate cimport GATHERED, Batch, Gate
+from ._batch cimport GATHERED, Batch
+from ._gate cimport Gate
 
 from ..handshake.quick import Remembered
 
