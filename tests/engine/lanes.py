@@ -12,6 +12,7 @@ from unittest import mock
 
 import wspy
 from tests.engine.helpers import REQUEST, written
+from tests.engine.players import received
 from wspy import engine
 from wspy.drivers import connection as connections
 from wspy.drivers import waiting
@@ -76,17 +77,6 @@ def new_connection(
     return base(wspy.websocket.from_pump(pump, options)), theirs
 
 
-def read(sock: socket.socket) -> bytes:
-    """What has arrived so far."""
-    data = b""
-    try:
-        while chunk := sock.recv(1 << 20):
-            data += chunk
-    except (BlockingIOError, ConnectionResetError):
-        pass
-    return data
-
-
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Let nothing but the script have an influence."""
@@ -108,11 +98,11 @@ def play(kind: str, role: Role, steps: Iterable[Step], **arguments: Any) -> tupl
             told.append(_outcome(client, theirs, *step))
         told.append((client.state, client.buffered))
         while client.buffered and client.state is not wspy.State.CLOSED:
-            told.append(read(theirs))
+            told.append(received(theirs))
             client._changed()
         _peer(theirs, None)
         client.close()
-        told.append(read(theirs))
+        told.append(received(theirs))
         told.append((client.state, str(client.closed), client.fileno()))
     lane = client._lane
     if kind == "reference":
@@ -146,7 +136,7 @@ def _outcome(client: Noting, theirs: socket.socket, name: str, *arguments: Any) 
         if name == "peer":
             return _peer(theirs, *arguments)
         if name == "read":
-            return read(theirs)
+            return received(theirs)
         if name == "recv":
             return _received(client)
         if name == "send":

@@ -137,22 +137,22 @@ def play(
         for step in (*heads, *steps, None):
             if step is None and waits:
                 _await_end(server, loop)
-                out += _received(theirs)
+                out += received(theirs)
             if step is None:
                 theirs.shutdown(socket.SHUT_WR)
             elif isinstance(step, bytes):
                 rest = memoryview(step)
                 while rest := _send(theirs, rest):
                     server._turn(loop)
-                    out += _received(theirs)
+                    out += received(theirs)
             else:
                 _run(step, server)
             for _ in range(4):
                 server._turn(loop)
-                out += _received(theirs)
+                out += received(theirs)
         while server._members:
             server._turn(loop)
-            out += _received(theirs)
+            out += received(theirs)
     finally:
         epoll.NewClient = before  # type: ignore[misc]
         theirs.close()
@@ -193,7 +193,8 @@ def _send(sock: socket.socket, data: memoryview) -> memoryview:
         return data[:0]
 
 
-def _received(sock: socket.socket) -> bytes:
+def received(sock: socket.socket) -> bytes:
+    """Return what has arrived so far."""
     data = b""
     try:
         while chunk := sock.recv(1 << 20):

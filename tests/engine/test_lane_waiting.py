@@ -20,7 +20,8 @@ import pytest
 import wspy
 from tests.drivers.helpers import Task, wait_until
 from tests.drivers.test_interrupts import CtrlC
-from tests.engine.lanes import KINDS, new_connection, read
+from tests.engine.lanes import KINDS, new_connection
+from tests.engine.players import received
 from wspy import engine
 from wspy.drivers import connection as connections
 from wspy.drivers import lane as lanes
@@ -192,7 +193,7 @@ def test_what_the_lane_has_read_is_served_by_the_keeper() -> None:
         assert client.recv(SECONDS).payload == "hello"
         assert client.look_after()
         # RFC 6455 §5.5.2
-        assert read_frame(read(theirs))[0] == Frame(wspy.OPCODE_PONG, "?")
+        assert read_frame(received(theirs))[0] == Frame(wspy.OPCODE_PONG, "?")
         assert client.recv(SECONDS).payload == "hello"
         client.abort()
 
@@ -221,7 +222,7 @@ def test_a_caller_that_only_sends_listens() -> None:
                 pass
             client.send("two")
         assert client._lane.sent == 1
-        assert read(theirs)[-7:-5] == b"\x8a\x81"
+        assert received(theirs)[-7:-5] == b"\x8a\x81"
         client.abort()
 
 
@@ -273,7 +274,7 @@ def test_another_thread_ends_it_while_one_waits_in_the_lane(ends: str) -> None:
 def test_a_send_that_fails_keeps_what_was_not_sent(kind: str, size: int) -> None:
     client, theirs = new_connection(kind, Role.CLIENT)
     client.send("first")
-    read(theirs)
+    received(theirs)
     theirs.close()
     with pytest.raises(wspy.SocketClosed) as caught:
         client.send("x" * size)
@@ -299,7 +300,7 @@ def test_a_number_that_is_another_sockets_now_is_not_read() -> None:
             ours.setblocking(False)
             assert ours.recv(100) == TEXT
             other.setblocking(False)
-            assert read(other) == b""
+            assert received(other) == b""
     client.abort()
 
 
@@ -427,7 +428,7 @@ def test_keys_are_drawn_from_the_cores_source(monkeypatch: pytest.MonkeyPatch) -
     with theirs:
         for _ in range(1500):
             client.send(b"\x00" * 4)
-            frame = read(theirs)
+            frame = received(theirs)
             assert frame[2:6] == frame[6:]
             keys.add(frame[2:6])
         assert client._lane.sent == 1500

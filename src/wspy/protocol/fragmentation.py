@@ -170,7 +170,7 @@ class Fragmenter:
         if isinstance(message, Prepared) and fragment_size is None and compress:
             packed = message.packed(self._frames)
             if packed is not None:
-                self._frames.push(packed, mark)
+                self._frames.outbox.push(packed, mark=mark)
                 return
         kind = ControlFrame if is_control(opcode) else Frame
         self._send(kind(opcode, message.payload), fragment_size, compress, mark)

@@ -185,10 +185,6 @@ class FrameStream:
             frame = self.apply(hooks, frame, True)
         return b"".join(self._pack(frame))
 
-    def push(self, packed: bytes, mark: Any) -> None:
-        """Queue a frame that was packed already."""
-        self.outbox.push(packed, mark=mark)
-
     def send_frame(self, frame: Frame, *, compress: bool = True, mark: Any = None) -> None:
         """Queue a frame; the role decides about masking unless the frame does.
 
