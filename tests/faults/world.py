@@ -25,7 +25,7 @@ from wspy.drivers import connection, epoll, threaded, waiting
 
 if engine.is_fast:
     from wspy.drivers import fast
-    from wspy.engine._gate import Batch
+    from wspy.engine._batch import Batch
 
 from .peer import Peer
 from .shim import READ, WRITE, FaultySocket

@@ -13,10 +13,12 @@ from libc.stdint cimport uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from ._arriving cimport Arriving
+from ._batch cimport Batch
 from ._blocks cimport Blocks
+from ._crypt cimport Crypt
 from ._fast cimport DONE, DUE, HANDED_OVER, UNREAD, Channel, Outcome
 from ._frames cimport monotonic
-from ._gate cimport Batch
+from ._gate cimport Gate
 
 
 cdef extern from "sys/epoll.h" nogil:
@@ -246,9 +248,11 @@ cdef class Loop:
             if size > 0:
                 head = PyBytes_FromStringAndSize(<char*> self._buffer, size)
                 return channel.greet(head, now, self._batch)
-            return self._failed(channel, size, now)
+            return self._failed(channel, size, errno, now)
         if not channel.is_fast or channel.ready().is_touched:
             return UNREAD
+        if channel.crypt is not None:
+            return self._read_encrypted(channel, now)
         frame = channel._gate.arriving
         if frame is not None:
             if frame.body is None:
@@ -258,7 +262,7 @@ cdef class Loop:
                 return self._read_large(channel, frame, now)
         size = recv(channel.descriptor, self._buffer + have, READ_SIZE - have, MSG_DONTWAIT)
         if size <= 0:
-            return self._failed(channel, size, now)
+            return self._failed(channel, size, errno, now)
         return channel.consume(self._buffer, have + size, now, self._batch)
 
     cdef Outcome _read_large(self, Channel channel, Arriving frame, double now) except *:
@@ -270,7 +274,7 @@ cdef class Loop:
             room = min(<size_t> DIRECT, frame.make_room(now, self._batch.blocks))
             size = recv(channel.descriptor, frame.data + frame.have, room, MSG_DONTWAIT)
             if size <= 0:
-                return self._failed(channel, size, now) if left == MOST_AT_ONCE else DONE
+                return self._failed(channel, size, errno, now) if left == MOST_AT_ONCE else DONE
             outcome = channel.consume(frame.data + frame.have, size, now, self._batch)
             left -= size
             if outcome != DONE or <size_t> size < room or left < DIRECT:
@@ -278,12 +282,76 @@ cdef class Loop:
             if channel._gate is None or channel._gate.arriving is not frame:
                 return outcome
 
-    cdef Outcome _failed(self, Channel channel, ssize_t size, double now) except *:
+    cdef Outcome _read_encrypted(self, Channel channel, double now) except *:
+        """Do the same through TLS: one read, then all of its records."""
+        cdef Gate gate = channel._gate
+        cdef Crypt crypt = channel.crypt
+        cdef Outcome outcome
+        cdef ssize_t size
+        cdef int code
+        cdef bint is_due = False
+        # OpenSSL runs without the interpreter lock
+        if not gate.hold():
+            return UNREAD
+        try:
+            size = recv(channel.descriptor, self._buffer, READ_SIZE, MSG_DONTWAIT)
+            code = errno
+            if size > 0:
+                crypt.feed(self._buffer, size)
+        finally:
+            gate.release()
+        if size <= 0:
+            return self._failed(channel, size, code, now)
+        try:
+            outcome = self._decrypt(channel, gate, crypt, now, &is_due)
+        except BaseException:
+            channel.read_on(now)
+            raise
+        if crypt.stopped is not None:
+            error = crypt.stopped
+            crypt.stopped = None
+            channel.stopped_reading(error, now)
+            return HANDED_OVER
+        if outcome == HANDED_OVER or crypt.has_output():
+            # the core's is also what TLS still holds
+            channel.read_on(now)
+            return HANDED_OVER
+        return DUE if is_due else DONE
+
+    cdef Outcome _decrypt(
+        self, Channel channel, Gate gate, Crypt crypt, double now, bint* is_due
+    ) except *:
+        cdef Outcome outcome = DONE
+        cdef Arriving frame
+        cdef unsigned char* place
+        cdef size_t have, room, size
+        while outcome != HANDED_OVER and crypt.stopped is None:
+            if not gate.hold():
+                return HANDED_OVER
+            try:
+                place, room, have = self._buffer, READ_SIZE, 0
+                frame = gate.arriving
+                if frame is not None and frame.body is None:
+                    have = frame.head_size
+                    memcpy(place, frame.head, have)
+                elif frame is not None and frame.header.length - frame.have >= DIRECT:
+                    room = frame.make_room(now, self._batch.blocks)
+                    place = frame.data + frame.have
+                size = crypt.read(place + have, room - have)
+            finally:
+                gate.release()
+            if not size:
+                break
+            outcome = channel.consume(place, have + size, now, self._batch)
+            is_due[0] |= outcome == DUE
+        return outcome
+
+    cdef Outcome _failed(self, Channel channel, ssize_t size, int code, double now) except *:
         if size == 0:
             # the core reads it again
             channel.is_at_end = True
             return UNREAD
-        if errno == EAGAIN or errno == EINTR:
+        if code == EAGAIN or code == EINTR:
             return DONE
         channel.lost(now)
         return HANDED_OVER

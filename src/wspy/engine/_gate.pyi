@@ -3,8 +3,6 @@ from typing import Any
 
 stamp: str
 
-class Batch: ...
-
 class Gate:
     @property
     def is_gathering(self) -> bool: ...

@@ -3,24 +3,13 @@
 
 include "_stamp.pxi"
 
-from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.string cimport memcpy, memset
 
 from ._arriving cimport Arriving
-from ._blocks cimport Blocks, wspy_body
-from ._frames cimport (
-    AT_OPCODE,
-    AT_PAYLOAD,
-    BINARY,
-    BINARY_TYPE,
-    TEXT,
-    TEXT_TYPE,
-    drop_message,
-    put_header,
-    slot,
-)
+from ._batch cimport MOST_ITEMS, MOST_OWNED, Batch, lay_out, view
+from ._crypt cimport Crypt, iovec
+from ._frames cimport message_payload
 
 from ..protocol.message import to_message
 
@@ -32,14 +21,6 @@ cdef extern from "Python.h":
     int PyThread_acquire_lock(PyThread_type_lock, int) nogil
     void PyThread_release_lock(PyThread_type_lock)
     unsigned long PyThread_get_thread_ident()
-
-    const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
-    bint PyUnicode_IS_ASCII "PyUnicode_IS_COMPACT_ASCII" (object)
-
-cdef extern from "sys/uio.h":
-    cdef struct iovec:
-        void* iov_base
-        size_t iov_len
 
 cdef extern from "sys/socket.h" nogil:
     cdef struct msghdr:
@@ -53,86 +34,6 @@ cdef extern from "sys/socket.h" nogil:
 cdef enum:
     NOWAIT_LOCK = 0
     WAIT_LOCK = 1
-    # payloads below this are copied behind their header, others are sent from where they are
-    COPIED = 4 * 1024
-    MOST_ITEMS = 4096
-    MOST_OWNED = 32
-    HEADER = 10
-
-
-cdef class TextBytes:
-    """The bytes of an ASCII str, which is not copied."""
-
-    cdef object text
-
-    def __getbuffer__(self, Py_buffer* buffer, int flags):
-        PyBuffer_FillInfo(buffer, self, wspy_body(self.text), len(self.text), 1, flags)
-
-
-cdef object view(object text):
-    cdef TextBytes found = TextBytes()
-    found.text = text
-    return memoryview(found)
-
-
-cdef class Batch:
-    """The replies to one read, as bytes and as the messages that they stand for."""
-
-    def __cinit__(self):
-        self.data = <unsigned char*> PyMem_Malloc(GATHERED + COPIED + HEADER)
-        self.ends = <size_t*> PyMem_Malloc(MOST_ITEMS * sizeof(size_t))
-        if self.data == NULL or self.ends == NULL:
-            raise MemoryError
-        self.items = [None] * MOST_ITEMS
-        # the payloads that were not copied
-        self.owners = [None] * MOST_ITEMS
-        self.blocks = Blocks()
-
-    def __dealloc__(self):
-        PyMem_Free(self.data)
-        PyMem_Free(self.ends)
-
-    cdef void add(
-        self, unsigned char first, object message, object owner, const char* data, size_t length
-    ) noexcept:
-        """Add a frame; there is room for it.
-
-        :param owner: the ``bytes`` or ASCII ``str`` whose body ``data`` is.
-        """
-        cdef size_t start = self.size
-        self.size += put_header(self.data + start, first, length)
-        self.total += self.size - start + length
-        # the lists hold the references until the message is written or in the outbox
-        self.items[self.count] = message
-        if length < COPIED:
-            memcpy(self.data + self.size, data, length)
-            self.size += length
-        else:
-            self.owners[self.count] = owner
-            self.owned += 1
-        self.ends[self.count] = self.size
-        self.count += 1
-
-    cdef int clear(self, list written) except -1:
-        """Forget all of it.
-
-        :param written: None, or where the messages go.
-        """
-        cdef Py_ssize_t index, count = self.count
-        cdef bint has_owners = self.owned > 0
-        self.size = self.total = 0
-        self.count = self.owned = 0
-        for index in range(count):
-            # what is freed may run code that sends, from the beginning on
-            if index < self.count:
-                continue
-            # it is None for what is no message
-            if written is not None and self.items[index] is not None:
-                written.append(to_message(self.items[index]))
-            if has_owners:
-                self.owners[index] = None
-            drop_message(self.items, index)
-        return 0
 
 
 cdef class Gate:
@@ -203,7 +104,7 @@ cdef class Gate:
         """Take the lock if nothing happens here at the moment; :meth:`finish` must follow."""
         if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
             return False
-        if self.is_touched or self.batch is not None:
+        if self.is_touched or self.batch is not None or self.crypt is not None:
             self.release()
             return False
         # so that the loop, if it is another thread, writes nothing meanwhile
@@ -310,40 +211,15 @@ cdef class Gate:
         """Add a message; 0 if the core has to take it."""
         cdef Batch batch = self.batch
         cdef object payload, coded
-        cdef const char* data
-        cdef Py_ssize_t length
+        cdef const unsigned char* data
+        cdef size_t length
         cdef unsigned char first
         if self.is_touched or self.thread != PyThread_get_thread_ident():
             return 0
         if not self.sends_plain and self.codec is None:
             return 0
-        kind = type(message)
-        if kind is BINARY_TYPE or kind is TEXT_TYPE:
-            payload = slot(message, AT_PAYLOAD)
-            if slot(message, AT_OPCODE) is not (TEXT if kind is TEXT_TYPE else BINARY):
-                return 0
-        elif kind is str or kind is bytes:
-            payload = message
-        else:
-            return 0
-        if type(payload) is bytes:
-            first = 0x82
-            data = PyBytes_AS_STRING(payload)
-            length = PyBytes_GET_SIZE(payload)
-        elif type(payload) is str and PyUnicode_IS_ASCII(payload):
-            first = 0x81
-            data = PyUnicode_AsUTF8AndSize(payload, &length)
-        elif type(payload) is str:
-            first = 0x81
-            try:
-                payload = payload.encode()
-            except UnicodeEncodeError:
-                return 0
-            data = PyBytes_AS_STRING(payload)
-            length = PyBytes_GET_SIZE(payload)
-        else:
-            return 0
-        if (kind is TEXT_TYPE and first != 0x81) or (kind is BINARY_TYPE and first != 0x82):
+        payload = message_payload(message, &first, &data, &length)
+        if payload is None:
             return 0
         if batch.total >= self.most or batch.count == MOST_ITEMS or batch.owned == MOST_OWNED:
             if not self.flush():
@@ -355,11 +231,11 @@ cdef class Gate:
         if not self.hold():
             return 0
         try:
-            coded = self.codec.apply_whole(PyBytes_FromStringAndSize(data, length))
+            coded = self.codec.apply_whole(PyBytes_FromStringAndSize(<const char*> data, length))
             if coded is not None:
                 first |= 0x40
                 payload = <bytes?> coded
-                data = PyBytes_AS_STRING(payload)
+                data = <const unsigned char*> PyBytes_AS_STRING(payload)
                 length = PyBytes_GET_SIZE(payload)
             batch.add(first, message, payload, data, length)
         finally:
@@ -374,6 +250,8 @@ cdef class Gate:
         cdef ssize_t sent
         if not batch.count:
             return 1
+        if self.crypt is not None:
+            return self._encrypt()
         if batch.owned:
             memset(&head, 0, sizeof(head))
             head.msg_iov = parts
@@ -389,6 +267,41 @@ cdef class Gate:
             return 0
         written = [] if self.reports else None
         batch.clear(written)
+        self.add_written(written)
+        return 1
+
+    cdef int _encrypt(self) except -1:
+        """Do the same through TLS."""
+        cdef Batch batch = self.batch
+        cdef Crypt crypt = self.crypt
+        cdef iovec parts[2 * MOST_OWNED + 1]
+        cdef size_t done
+        cdef Py_ssize_t count = batch.count
+        if not self.hold():
+            return 0
+        try:
+            lay_out(batch, parts)
+            done = crypt.write(self.descriptor, parts, batch.total)
+            if done < batch.total:
+                self.spill(0)
+                self.add_written(self.owner.keep_encrypted(
+                    done, crypt.records, crypt.sent, self.now
+                ))
+                crypt.records = None
+                return 0
+            # whoever waits for the lock must not send it again
+            batch.size = batch.total = 0
+            batch.count = batch.owned = 0
+        except BaseException as error:
+            self.spill(0)
+            self.owner.cannot_encrypt(error)
+            if not isinstance(error, Exception):
+                raise
+            return 0
+        finally:
+            self.release()
+        written = [] if self.reports else None
+        batch.drop(count, written)
         self.add_written(written)
         return 1
 
@@ -432,24 +345,3 @@ cdef class Gate:
         if sent:
             self.add_written(link.wrote(sent, self.now))
         return 0
-
-
-cdef size_t lay_out(Batch batch, iovec* parts) noexcept:
-    """Return how many parts the batch has; there is room for those of ``MOST_OWNED`` owners."""
-    cdef size_t start = 0, count = 0
-    cdef Py_ssize_t index
-    for index in range(batch.count):
-        owner = batch.owners[index]
-        if owner is None:
-            continue
-        parts[count].iov_base = batch.data + start
-        parts[count].iov_len = batch.ends[index] - start
-        start = batch.ends[index]
-        parts[count + 1].iov_base = wspy_body(owner)
-        parts[count + 1].iov_len = len(owner)
-        count += 2
-    if start < batch.size:
-        parts[count].iov_base = batch.data + start
-        parts[count].iov_len = batch.size - start
-        count += 1
-    return count

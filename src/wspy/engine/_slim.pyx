@@ -6,8 +6,9 @@ include "_stamp.pxi"
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 
+from ._batch cimport GATHERED, Batch
 from ._fast cimport DONE, HANDED_OVER, Channel, Outcome
-from ._gate cimport GATHERED, Batch, Gate
+from ._gate cimport Gate
 
 from ..handshake.quick import Remembered
 

@@ -24,7 +24,7 @@ from .streams import OFFERS, PROFILES, Case
 
 if engine.is_fast:
     from wspy.drivers import fast
-    from wspy.engine._gate import Batch
+    from wspy.engine._batch import Batch
 
 # of the fast one, reads are its own, or it is fed with what came
 ENGINES = ("reference", "fast", "fed") if engine.is_fast else ("reference",)

@@ -1,0 +1,28 @@
+from ._blocks cimport Blocks
+from ._crypt cimport iovec
+
+cdef enum:
+    # replies gathered before they are written
+    GATHERED = 64 * 1024
+    MOST_ITEMS = 4096
+    MOST_OWNED = 32
+
+cdef class Batch:
+    cdef unsigned char* data
+    cdef size_t size
+    cdef size_t total
+    cdef list items
+    cdef size_t* ends
+    cdef Py_ssize_t count
+    cdef list owners
+    cdef Py_ssize_t owned
+    cdef readonly Blocks blocks
+
+    cdef void add(
+        self, unsigned char first, object message, object owner, const unsigned char* data, size_t length
+    ) noexcept
+    cdef int clear(self, list written) except -1
+    cdef int drop(self, Py_ssize_t count, list written) except -1
+
+cdef object view(object text)
+cdef size_t lay_out(Batch batch, iovec* parts) noexcept

@@ -1,0 +1,3 @@
+stamp: str
+
+class Batch: ...

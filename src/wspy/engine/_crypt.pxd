@@ -1,0 +1,26 @@
+cdef extern from "sys/uio.h":
+    cdef struct iovec:
+        void* iov_base
+        size_t iov_len
+
+cdef class Crypt:
+    cdef object _incoming
+    cdef object _outgoing
+    cdef object _feed
+    cdef object _read
+    cdef object _write
+    cdef object _take
+    cdef bint _has_more
+    # why nothing more could be read, if that is for the core
+    cdef object stopped
+    # what was encrypted and not written: pairs of plain bytes and their record
+    cdef list records
+    # how many bytes of these were written
+    cdef size_t sent
+
+    cdef int feed(self, unsigned char* data, size_t size) except -1
+    cdef size_t read(self, unsigned char* to, size_t room) except? 0
+    cdef bint has_output(self) except -1
+    cdef ssize_t write(self, int descriptor, iovec* parts, size_t total) except -1
+    cdef int _encrypt(self, unsigned char* data, size_t size) except -1
+    cdef int _keep(self, bytes data, size_t* plain, size_t* ends, size_t count) except -1

@@ -1,0 +1,167 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""TLS for the fast path: many records at once, between a connection's memory buffers and C.
+
+Nothing is decided here: what is no plain data is left to the core. Each
+method needs the connection's lock, for OpenSSL runs without the interpreter's.
+"""
+
+include "_stamp.pxi"
+
+import ssl
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+
+
+cdef extern from "Python.h":
+    object PyMemoryView_FromMemory(char*, Py_ssize_t, int)
+    int PyBUF_READ
+    int PyBUF_WRITE
+
+cdef extern from "sys/socket.h" nogil:
+    ssize_t send(int, const void*, size_t, int)
+    int MSG_NOSIGNAL
+    int MSG_DONTWAIT
+
+cdef enum:
+    # the most plain bytes of a record (RFC 8446 §5.1)
+    RECORD = 16 * 1024
+    # what is encrypted ahead of the socket, as by the core
+    MOST_RECORDS = 16
+
+cdef object WantRead = ssl.SSLWantReadError
+cdef object Ended = ssl.SSLZeroReturnError
+cdef object Failed = ssl.SSLError
+
+
+cdef class Crypt:
+    """The two directions of a ``MemoryTLS``.
+
+    :param ssl_object: its handshake is done.
+    :param incoming: its buffers.
+    """
+
+    def __init__(self, ssl_object, incoming, outgoing):
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._feed = incoming.write
+        self._take = outgoing.read
+        self._read = ssl_object.read
+        self._write = ssl_object.write
+
+    # in
+
+    cdef int feed(self, unsigned char* data, size_t size) except -1:
+        """Take bytes from the network."""
+        view = PyMemoryView_FromMemory(<char*> data, size, PyBUF_READ)
+        try:
+            self._feed(view)
+        finally:
+            view.release()
+        return 0
+
+    cdef size_t read(self, unsigned char* to, size_t room) except? 0:
+        """Decrypt as much as there is, and return how much; see :attr:`stopped`."""
+        cdef size_t total = 0, got
+        while total < room and (self._has_more or self._incoming.pending):
+            # released, for tracebacks keep what lives no longer than this
+            view = PyMemoryView_FromMemory(<char*> to + total, room - total, PyBUF_WRITE)
+            try:
+                got = self._read(room - total, view)
+            except WantRead:
+                self._has_more = False
+                break
+            except Failed as error:
+                self.stopped = error
+                break
+            finally:
+                view.release()
+            if not got:
+                self.stopped = Ended()
+                break
+            total += got
+            # the rest of its record may wait in there
+            self._has_more = total == room
+        return total
+
+    cdef bint has_output(self) except -1:
+        """Whether TLS has something to say by itself."""
+        return self._outgoing.pending > 0
+
+    # out
+
+    cdef ssize_t write(self, int descriptor, iovec* parts, size_t total) except -1:
+        """Encrypt and write; return how many plain bytes were written.
+
+        If that is not all, the next ones stand in :attr:`records`, of which
+        :attr:`sent` bytes were written.
+
+        :param total: bytes of all parts.
+        :raises SSLError: if TLS is over.
+        """
+        cdef unsigned char gathered[RECORD]
+        cdef size_t plain[MOST_RECORDS]
+        cdef size_t ends[MOST_RECORDS]
+        cdef size_t done = 0, group, at = 0, size, some, count
+        cdef ssize_t sent
+        cdef bytes data
+        while done < total:
+            group = count = 0
+            while count < MOST_RECORDS and done + group < total:
+                size = min(<size_t> RECORD, total - done - group)
+                if parts.iov_len - at >= size:
+                    self._encrypt(<unsigned char*> parts.iov_base + at, size)
+                    at += size
+                else:
+                    some = 0
+                    while some < size:
+                        if at == parts.iov_len:
+                            parts += 1
+                            at = 0
+                        at += move(gathered, &some, size, parts, at)
+                    self._encrypt(gathered, size)
+                plain[count] = size
+                group += size
+                ends[count] = self._outgoing.pending
+                count += 1
+            data = self._take()
+            sent = send(
+                descriptor, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data),
+                MSG_NOSIGNAL | MSG_DONTWAIT,
+            )
+            # errors other than a full socket are found again by the core's own write
+            self.sent = 0 if sent < 0 else sent
+            if self.sent < <size_t> PyBytes_GET_SIZE(data):
+                self._keep(data, plain, ends, count)
+                break
+            done += group
+        return done
+
+    cdef int _encrypt(self, unsigned char* data, size_t size) except -1:
+        view = PyMemoryView_FromMemory(<char*> data, size, PyBUF_READ)
+        try:
+            self._write(view)
+        finally:
+            view.release()
+        return 0
+
+    cdef int _keep(self, bytes data, size_t* plain, size_t* ends, size_t count) except -1:
+        cdef size_t index, start = 0
+        self.records = []
+        for index in range(count):
+            record = PyBytes_FromStringAndSize(
+                PyBytes_AS_STRING(data) + start, ends[index] - start
+            )
+            self.records.append((plain[index], record))
+            start = ends[index]
+        return 0
+
+
+cdef size_t move(
+    unsigned char* to, size_t* some, size_t size, iovec* part, size_t at
+) noexcept nogil:
+    """Copy what a part has of a record; return how much that was."""
+    cdef size_t count = min(size - some[0], part.iov_len - at)
+    memcpy(to + some[0], <unsigned char*> part.iov_base + at, count)
+    some[0] += count
+    return count
