@@ -19,7 +19,8 @@ cdef class Crypt:
     cdef size_t sent
 
     cdef int feed(self, unsigned char* data, size_t size) except -1
-    cdef size_t read(self, unsigned char* to, size_t room) except? 0
+    cdef bint has_input(self) except -1
+    cdef size_t read(self, unsigned char* to, size_t room, object whole) except? 0
     cdef bint has_output(self) except -1
     cdef ssize_t write(self, int descriptor, iovec* parts, size_t total) except -1
     cdef int _encrypt(self, unsigned char* data, size_t size) except -1

@@ -28,6 +28,8 @@ cdef enum:
     RECORD = 16 * 1024
     # what is encrypted ahead of the socket, as by the core
     MOST_RECORDS = 16
+    # what is sooner copied than lent, in bytes
+    SMALL = 2048
 
 cdef object WantRead = ssl.SSLWantReadError
 cdef object Ended = ssl.SSLZeroReturnError
@@ -53,6 +55,9 @@ cdef class Crypt:
 
     cdef int feed(self, unsigned char* data, size_t size) except -1:
         """Take bytes from the network."""
+        if size < SMALL:
+            self._feed(PyBytes_FromStringAndSize(<char*> data, size))
+            return 0
         view = PyMemoryView_FromMemory(<char*> data, size, PyBUF_READ)
         try:
             self._feed(view)
@@ -60,12 +65,21 @@ cdef class Crypt:
             view.release()
         return 0
 
-    cdef size_t read(self, unsigned char* to, size_t room) except? 0:
-        """Decrypt as much as there is, and return how much; see :attr:`stopped`."""
+    cdef bint has_input(self) except -1:
+        """Whether there may be something to decrypt."""
+        return self._has_more or self._incoming.pending > 0
+
+    cdef size_t read(self, unsigned char* to, size_t room, object whole) except? 0:
+        """Decrypt as much as there is, and return how much; see :attr:`stopped`.
+
+        :param whole: a view of all that may be written to, if there is one.
+        """
         cdef size_t total = 0, got
-        while total < room and (self._has_more or self._incoming.pending):
+        while total < room and self.has_input():
             # released, for tracebacks keep what lives no longer than this
-            view = PyMemoryView_FromMemory(<char*> to + total, room - total, PyBUF_WRITE)
+            view = whole if whole is not None and not total else PyMemoryView_FromMemory(
+                <char*> to + total, room - total, PyBUF_WRITE
+            )
             try:
                 got = self._read(room - total, view)
             except WantRead:
@@ -75,7 +89,8 @@ cdef class Crypt:
                 self.stopped = error
                 break
             finally:
-                view.release()
+                if view is not whole:
+                    view.release()
             if not got:
                 self.stopped = Ended()
                 break
@@ -122,9 +137,11 @@ cdef class Crypt:
                     self._encrypt(gathered, size)
                 plain[count] = size
                 group += size
-                ends[count] = self._outgoing.pending
+                if count + 1 < MOST_RECORDS and done + group < total:
+                    ends[count] = self._outgoing.pending
                 count += 1
             data = self._take()
+            ends[count - 1] = PyBytes_GET_SIZE(data)
             sent = send(
                 descriptor, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data),
                 MSG_NOSIGNAL | MSG_DONTWAIT,
@@ -138,6 +155,9 @@ cdef class Crypt:
         return done
 
     cdef int _encrypt(self, unsigned char* data, size_t size) except -1:
+        if size < SMALL:
+            self._write(PyBytes_FromStringAndSize(<char*> data, size))
+            return 0
         view = PyMemoryView_FromMemory(<char*> data, size, PyBUF_READ)
         try:
             self._write(view)

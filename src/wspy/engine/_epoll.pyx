@@ -21,6 +21,10 @@ from ._frames cimport monotonic
 from ._gate cimport Gate
 
 
+cdef extern from "Python.h":
+    object PyMemoryView_FromMemory(char*, Py_ssize_t, int)
+    int PyBUF_WRITE
+
 cdef extern from "sys/epoll.h" nogil:
     ctypedef union epoll_data_t:
         int fd
@@ -113,6 +117,11 @@ cdef enum:
     SOON = 1000
 
 
+cdef struct Piece:
+    unsigned char* data
+    size_t size
+
+
 cdef class Loop:
     """A poller (see ``wspy.drivers.poller``) that serves fast channels on its own.
 
@@ -132,6 +141,7 @@ cdef class Loop:
     cdef int _descriptor
     cdef epoll_event* _events
     cdef unsigned char* _buffer
+    cdef object _view
     cdef Batch _batch
     cdef bint _is_due
     cdef readonly object register
@@ -143,6 +153,7 @@ cdef class Loop:
         self._buffer = <unsigned char*> PyMem_Malloc(READ_SIZE)
         if self._events == NULL or self._buffer == NULL:
             raise MemoryError
+        self._view = PyMemoryView_FromMemory(<char*> self._buffer, READ_SIZE, PyBUF_WRITE)
         self._batch = Batch()
         self._epoll = select.epoll()
         self._descriptor = self._epoll.fileno()
@@ -174,6 +185,7 @@ cdef class Loop:
         """Free the epoll descriptor."""
         self._channels.clear()
         self._epoll.close()
+        self._view.release()
 
     def poll(self, seconds):
         """Wait until the driver has something to do; return pairs of descriptor and events."""
@@ -286,10 +298,11 @@ cdef class Loop:
         """Do the same through TLS: one read, then all of its records."""
         cdef Gate gate = channel._gate
         cdef Crypt crypt = channel.crypt
-        cdef Outcome outcome
-        cdef ssize_t size
-        cdef int code
+        cdef Outcome outcome = DONE
+        cdef ssize_t size = 0
+        cdef int code = 0
         cdef bint is_due = False
+        cdef Piece piece
         # OpenSSL runs without the interpreter lock
         if not gate.hold():
             return UNREAD
@@ -298,12 +311,24 @@ cdef class Loop:
             code = errno
             if size > 0:
                 crypt.feed(self._buffer, size)
+                self._decrypt(gate, crypt, now, &piece)
         finally:
             gate.release()
         if size <= 0:
             return self._failed(channel, size, code, now)
         try:
-            outcome = self._decrypt(channel, gate, crypt, now, &is_due)
+            while piece.size:
+                outcome = channel.consume(piece.data, piece.size, now, self._batch)
+                is_due |= outcome == DUE
+                if outcome == HANDED_OVER or crypt.stopped is not None or not crypt.has_input():
+                    break
+                if not gate.hold():
+                    outcome = HANDED_OVER
+                    break
+                try:
+                    self._decrypt(gate, crypt, now, &piece)
+                finally:
+                    gate.release()
         except BaseException:
             channel.read_on(now)
             raise
@@ -318,33 +343,23 @@ cdef class Loop:
             return HANDED_OVER
         return DUE if is_due else DONE
 
-    cdef Outcome _decrypt(
-        self, Channel channel, Gate gate, Crypt crypt, double now, bint* is_due
-    ) except *:
-        cdef Outcome outcome = DONE
-        cdef Arriving frame
-        cdef unsigned char* place
-        cdef size_t have, room, size
-        while outcome != HANDED_OVER and crypt.stopped is None:
-            if not gate.hold():
-                return HANDED_OVER
-            try:
-                place, room, have = self._buffer, READ_SIZE, 0
-                frame = gate.arriving
-                if frame is not None and frame.body is None:
-                    have = frame.head_size
-                    memcpy(place, frame.head, have)
-                elif frame is not None and frame.header.length - frame.have >= DIRECT:
-                    room = frame.make_room(now, self._batch.blocks)
-                    place = frame.data + frame.have
-                size = crypt.read(place + have, room - have)
-            finally:
-                gate.release()
-            if not size:
-                break
-            outcome = channel.consume(place, have + size, now, self._batch)
-            is_due[0] |= outcome == DUE
-        return outcome
+    cdef int _decrypt(self, Gate gate, Crypt crypt, double now, Piece* piece) except -1:
+        """Find a place for the next bytes, and fill it."""
+        cdef Arriving frame = gate.arriving
+        cdef size_t have = 0, room = READ_SIZE
+        piece.data = self._buffer
+        if frame is not None:
+            if frame.body is None:
+                have = frame.head_size
+                memcpy(piece.data, frame.head, have)
+            elif frame.header.length - frame.have >= DIRECT:
+                room = frame.make_room(now, self._batch.blocks)
+                piece.data = frame.data + frame.have
+        whole = self._view if piece.data == self._buffer and not have else None
+        piece.size = crypt.read(piece.data + have, room - have, whole)
+        if piece.size:
+            piece.size += have
+        return 0
 
     cdef Outcome _failed(self, Channel channel, ssize_t size, int code, double now) except *:
         if size == 0:
