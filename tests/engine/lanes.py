@@ -167,6 +167,8 @@ def _received(client: Noting) -> Any:
     for _ in range(_TRIES):
         with contextlib.suppress(TimeoutError):
             return client.recv(timeout=0)
+        if client.fileno() < 0 or not waiting.poll(client.fileno(), 1, 0):
+            break
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -95,7 +96,9 @@ class House:
         self.server._patience = lambda: 0.0  # type: ignore[method-assign]
         self.before = (epoll.NewClient, epoll.open_clients, epoll.send_to_idle)
         module = fast if self.swift else served
-        epoll.NewClient = fast.FastClient if self.swift else served.ServerClient
+        kind_of_client = fast.FastClient if self.swift else served.ServerClient
+        # how long a turn is must not matter here
+        epoll.NewClient = type("Patient", (kind_of_client,), {"_turn": math.inf})  # type: ignore[misc]
         epoll.open_clients, epoll.send_to_idle = module.open_clients, module.send_to_idle
         dirty = self.server._dirty
         self.loop: Any = fast.new_poller(dirty, 1.0) if self.swift else poller.new_poller()

@@ -314,6 +314,58 @@ def test_the_socket_is_made_for_those_who_ask() -> None:
         assert sock.fileno() == -1
 
 
+def test_many_threads_that_ask_get_the_same_socket() -> None:
+    with scene() as made:
+        client, theirs = made.connect()
+        barrier = threading.Barrier(8)
+        found: list[Any] = []
+
+        def ask() -> None:
+            barrier.wait(PATIENCE)
+            found.append(client.sock)
+
+        for _ in range(20):
+            threads = [threading.Thread(target=ask) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            made.ask(theirs, PING)
+            for thread in threads:
+                thread.join()
+        assert len(found) == 160
+        assert len(set(map(id, found))) == 1
+
+
+def test_what_was_written_is_told_before_the_end() -> None:
+    with scene() as made:
+        client, theirs = made.connect()
+        told: list[Any] = []
+        # as if a broadcast of another thread had just come to its end
+        made.server.onsent = lambda client, message: told.append(message)  # type: ignore[method-assign]
+        made.server.onclose = lambda client, *end: told.append(end[0])  # type: ignore[method-assign]
+        client._written = ("sent",)
+        theirs.close()
+        made.turn()
+        assert told == ["sent", 1006]
+
+
+def test_a_broadcast_makes_no_core() -> None:
+    with scene() as made:
+        clients = [made.connect() for _ in range(3)]
+        assert made.server.broadcast("news") == []
+        assert all(client.core is None for client, _ in clients)
+        assert [theirs.recv(100) for _, theirs in clients] == [b"\x81\x04news"] * 3
+        # one that is gone and not forgotten yet is not written to
+        seen: list[Any] = []
+
+        def leave(client: Any, *end: Any) -> None:
+            seen.append((client in made.server.clients, made.server.broadcast("left", [client])))
+
+        made.server.onclose = leave  # type: ignore[method-assign]
+        clients[0][1].close()
+        made.turn()
+        assert seen == [(False, [clients[0][0]])]
+
+
 @pytest.mark.parametrize("asks", [False, True])
 def test_the_end_of_tcp_is_told_as_by_the_core(asks: bool) -> None:
     ends = []

@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Sequence
 from typing import Any
+
+# two objects for one number would close it twice
+_making = threading.Lock()
 
 
 class Descriptor:
     """What an engine needs of a socket that never blocks; it is not closed by being forgotten.
 
     :param number: that of the socket, which is set not to block already.
+    :ivar made: the socket, if somebody has asked.
     """
 
-    __slots__ = ("_made", "_number")
+    __slots__ = ("_number", "made")
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._made: socket.socket | None = None
+        self.made: socket.socket | None = None
 
     def as_socket(self) -> socket.socket:
         """Return the socket, always the same object."""
-        if self._made is None:
-            if self._number < 0:
-                made = socket.socket()
-                made.close()
-            else:
-                made = socket.socket(fileno=self._number)
-                made.setblocking(False)
-            self._made = made
-        return self._made
+        with _making:
+            if self.made is None:
+                self.made = self._make()
+            return self.made
+
+    def _make(self) -> socket.socket:
+        if self._number >= 0:
+            made = socket.socket(fileno=self._number)
+            made.setblocking(False)
+        else:
+            made = socket.socket()
+            made.close()
+        return made
 
     def fileno(self) -> int:
         return self._number
@@ -48,8 +57,8 @@ class Descriptor:
         return os.writev(self._number, buffers)
 
     def shutdown(self, how: int) -> None:
-        if self._made is not None:
-            self._made.shutdown(how)
+        if self.made is not None:
+            self.made.shutdown(how)
             return
         passing = socket.socket(fileno=self._number)
         try:
@@ -58,8 +67,9 @@ class Descriptor:
             passing.detach()
 
     def close(self) -> None:
-        number, self._number = self._number, -1
-        if self._made is not None:
-            self._made.close()
-        elif number >= 0:
-            os.close(number)
+        with _making:
+            number, self._number = self._number, -1
+            if self.made is not None:
+                self.made.close()
+            elif number >= 0:
+                os.close(number)

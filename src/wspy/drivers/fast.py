@@ -63,8 +63,6 @@ class FastClient(Slim, Encrypted):
     queue = ServerClient.send
 
     unsent = ()
-    # a socket that is more than its number, or that the user may hold
-    _kept: Any = None
     # whether only the socket itself may read and write
     _is_foreign = False
 
@@ -89,8 +87,8 @@ class FastClient(Slim, Encrypted):
         else:
             link = server._new_link(address, now, refuse=refuse)
             self._is_foreign = not is_number and not is_plain(sock)
-            self._kept = socket.socket(fileno=number) if is_number else sock
-            self.adopt(new_engine(self._kept, link))
+            sock = self.keep(socket.socket(fileno=number) if is_number else sock)
+            self.adopt(new_engine(sock, link))
 
     # the core
 
@@ -109,10 +107,11 @@ class FastClient(Slim, Encrypted):
             link.receive_eof(now)
             while link.next_event(now) is not None:
                 pass
-        return new_engine(self._kept or self._descriptor(), link)
+        return new_engine(self._stand_in(), link)
 
-    def _descriptor(self) -> Any:
-        return Descriptor(-1 if self._ended else self.descriptor)
+    def _stand_in(self) -> Any:
+        kept = self.kept
+        return self.keep(Descriptor(self.descriptor)) if kept is None else kept
 
     def settle(self) -> None:
         if not self._was_opened or self._ended or self._is_foreign:
@@ -183,10 +182,8 @@ class FastClient(Slim, Encrypted):
     @property
     def sock(self) -> Any:
         """The client's TCP socket."""
-        if self._kept is None:
-            core = self.core
-            self._kept = self._descriptor() if core is None else core.sock
-        return self._kept.as_socket() if isinstance(self._kept, Descriptor) else self._kept
+        sock = self._stand_in()
+        return sock.as_socket() if isinstance(sock, Descriptor) else sock
 
     @property
     def state(self) -> State:
@@ -214,12 +211,13 @@ class FastClient(Slim, Encrypted):
     # as the loop serves it
 
     def serve(self, events: int, now: float) -> None:
-        if self.core is None and self.is_at_end and self._leave():
-            return
         self.served_at = now
         with self.gate:
             self._written += tuple(self.gate.take_written())
-        if self.core is None and not events:
+        if self.is_at_end and self._leave():
+            self._tell_written()
+            self._call_onclose(_LOST)
+        elif self.core is None and not events:
             self._tell_written()
         else:
             super().serve(events, now)
@@ -235,9 +233,8 @@ class FastClient(Slim, Encrypted):
             # each step is a line of the log there
             if self.core is not None or self.origin is None or logger.isEnabledFor(logging.DEBUG):
                 return False
-            (self._kept or self._descriptor()).close()
+            self._stand_in().close()
             self.retire()
-        self._call_onclose(_LOST)
         return True
 
     def tick(self, now: float | None = None) -> None:

@@ -5,6 +5,7 @@ cdef class Slim(Channel):
     cdef readonly object origin
     cdef public object _written
     cdef object _place
+    cdef readonly object kept
     cdef double _latency
     cdef public double built_at
     cdef public double served_at

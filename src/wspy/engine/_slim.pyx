@@ -40,6 +40,7 @@ cdef class Slim(Channel):
     interrupts, and goes by :meth:`drop`, in the loop's own thread and with the lock.
 
     :ivar core: the engine, or None.
+    :ivar kept: the socket, or what stands for it and has its object, if any, as ``made``.
     :ivar origin: None before the handshake; then its request's bytes, or what was agreed upon.
     :ivar heard_at: when a byte came last, or when it began; a core's watch knows better.
     :ivar pings: how many were sent by the core's watch.
@@ -82,15 +83,25 @@ cdef class Slim(Channel):
         """Give up what nobody holds any more; call it without the lock."""
         cdef PyObject* gate = <PyObject*> self._gate
         cdef PyObject* origin = <PyObject*> self.origin
+        cdef PyObject* kept = <PyObject*> self.kept
         if self.core is not None:
             return
         # who waits for it has a reference; who claimed it has none
         if self._gate is not None and Py_REFCNT(gate) == 1 and self._gate.is_free():
             self._gate = None
+        # of a number alone nobody has a socket object
+        if Py_REFCNT(kept) == 1 and getattr(self.kept, "made", self) is None:
+            self.kept = None
         if type(self.origin) is Remembered and Py_REFCNT(origin) == 1:
             known = (<object> origin).__dict__
             if "request" not in <dict> known:
                 self.origin = known["head"]
+
+    def keep(self, sock):
+        """Take a socket, unless there is one by now; return the one that counts."""
+        if self.kept is None:
+            self.kept = sock
+        return self.kept
 
     def core_link(self):
         link = self.link

@@ -137,7 +137,6 @@ class Stage:
         self.engine = engine
         self._feed = Feed(place) if engine == "fed" else None
         self._open: dict[tuple[str, bool], tuple[_Server, Any]] = {}
-        logging.getLogger("wspy").setLevel(logging.CRITICAL + 1)
 
     def close(self) -> None:
         for server, loop in self._open.values():
@@ -150,7 +149,9 @@ class Stage:
         server, loop = self._at(case)
         before = accepted()
         server.begin(case.actions)
-        with mock.patch.object(epoll, "NewClient", _CLIENTS[self.engine]):
+        # there would be a line of the log for almost each case
+        silence = mock.patch.object(logging.getLogger("wspy"), "disabled", True)
+        with silence, mock.patch.object(epoll, "NewClient", _CLIENTS[self.engine]):
             _play(server, loop, case, self._feed)
         return server.story, accepted() - before
 
