@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import wspy
 from tests.conftest import Certificates
 from tests.engine.players import BEHAVIOURS, EncryptedPeer, Peer, Recorder, Step, both, play
-from tests.engine.test_large import Large, LargeTelling, Plan, binary, cut, plans, text
+from tests.engine.test_large import MIB, Large, LargeTelling, Plan, binary, cut, plans, text
 from wspy import engine
 from wspy.protocol.frame import Frame
 
@@ -129,3 +130,50 @@ def test_tls_of_another_kind_is_the_cores(certificates: Certificates) -> None:
 
     assert driver.new_crypt(Link()) is None  # type: ignore[arg-type]
     assert isinstance(Link.tls.ssl_object, ssl.SSLObject)
+
+
+@pytest.mark.parametrize("has_tls", [True, False])
+def test_other_threads_send_in_the_middle(certificates: Certificates, has_tls: bool) -> None:
+    """OpenSSL runs without the interpreter lock, so that only the gate keeps threads apart."""
+
+    class Echo(wspy.AsyncServer):
+        def onmessage(self, client: Any, message: wspy.Message) -> None:
+            client.send(message)
+
+    echoes, told = 120, 400
+    server = Echo(
+        ("127.0.0.1", 0),
+        ssl_context=certificates.server if has_tls else None,
+        max_buffered=64 * MIB,
+        full_timeout=None,
+    )
+    sizes = [30, 70_000, 5, 300_000, 16_384]
+    with server.running():
+        url = f"{'wss' if has_tls else 'ws'}://localhost:{server.address[1]}/"
+        options = {"ssl_context": certificates.client} if has_tls else {}
+        with wspy.connect(url, **options) as connection:
+            (client,) = server.clients
+            threads = [
+                threading.Thread(
+                    target=lambda name=name: [client.send(f"{name} {n}") for n in range(told)]
+                )
+                for name in "ab"
+            ]
+            for thread in threads:
+                thread.start()
+            heard: dict[str, list[int]] = {"a": [], "b": []}
+            found = 0
+            for number in range(echoes):
+                data = bytes([number]) * sizes[number % len(sizes)]
+                connection.send(data)
+                while (message := connection.recv(timeout=20)).payload != data:
+                    name, _, serial = str(message).partition(" ")
+                    heard[name].append(int(serial))
+                found += 1
+            for thread in threads:
+                thread.join()
+            while sum(map(len, heard.values())) < 2 * told:
+                name, _, serial = str(connection.recv(timeout=20)).partition(" ")
+                heard[name].append(int(serial))
+    assert found == echoes
+    assert heard == {"a": list(range(told)), "b": list(range(told))}

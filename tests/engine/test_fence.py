@@ -112,11 +112,11 @@ def test_the_fence_is_one() -> None:
 
 
 def test_a_channel_is_fed_only_when_it_may_be() -> None:
-    from wspy.engine import _gate
+    from wspy.engine import _batch
     from wspy.engine._fast import Channel
 
     channel = Channel()
     with pytest.raises(ValueError, match="not on the fast path"):
-        channel.feed(bytearray(b"\x81\x00"), 0.0, _gate.Batch())
+        channel.feed(bytearray(b"\x81\x00"), 0.0, _batch.Batch())
     with pytest.raises(TypeError):
         channel.feed(bytearray(), 0.0, None)  # type: ignore[arg-type]
