@@ -257,6 +257,7 @@ class FastClient(Slim, Encrypted):
                 waits.append(limits.handshake_timeout)
             times += [self.heard_at + wait for wait in waits if wait is not None]
         else:
+            self.tell_heard()
             due = super().deadline()
             times += [] if due is None else [due]
             times += [self.served_at + _LINGER] if self.is_busy else []

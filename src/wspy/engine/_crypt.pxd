@@ -10,7 +10,10 @@ cdef class Crypt:
     cdef object _read
     cdef object _write
     cdef object _take
-    cdef bint _has_more
+    # whether there may be something to decrypt
+    cdef bint has_input
+    # whether something was encrypted since something was decrypted
+    cdef bint _has_written
     # why nothing more could be read, if that is for the core
     cdef object stopped
     # what was encrypted and not written: pairs of plain bytes and their record
@@ -19,7 +22,6 @@ cdef class Crypt:
     cdef size_t sent
 
     cdef int feed(self, unsigned char* data, size_t size) except -1
-    cdef bint has_input(self) except -1
     cdef size_t read(self, unsigned char* to, size_t room, object whole) except? 0
     cdef bint has_output(self) except -1
     cdef ssize_t write(self, int descriptor, iovec* parts, size_t total) except -1

@@ -48,8 +48,10 @@ cdef class Crypt:
         self._outgoing = outgoing
         self._feed = incoming.write
         self._take = outgoing.read
-        self._read = ssl_object.read
-        self._write = ssl_object.write
+        # what it calls itself, if that is there: a frame less
+        inner = getattr(ssl_object, "_sslobj", ssl_object)
+        self._read = inner.read
+        self._write = inner.write
 
     # in
 
@@ -65,17 +67,15 @@ cdef class Crypt:
             view.release()
         return 0
 
-    cdef bint has_input(self) except -1:
-        """Whether there may be something to decrypt."""
-        return self._has_more or self._incoming.pending > 0
-
     cdef size_t read(self, unsigned char* to, size_t room, object whole) except? 0:
         """Decrypt as much as there is, and return how much; see :attr:`stopped`.
 
         :param whole: a view of all that may be written to, if there is one.
         """
         cdef size_t total = 0, got
-        while total < room and self.has_input():
+        self.has_input = True
+        self._has_written = False
+        while total < room and self.has_input:
             # released, for tracebacks keep what lives no longer than this
             view = whole if whole is not None and not total else PyMemoryView_FromMemory(
                 <char*> to + total, room - total, PyBUF_WRITE
@@ -83,7 +83,7 @@ cdef class Crypt:
             try:
                 got = self._read(room - total, view)
             except WantRead:
-                self._has_more = False
+                self.has_input = False
                 break
             except Failed as error:
                 self.stopped = error
@@ -96,12 +96,12 @@ cdef class Crypt:
                 break
             total += got
             # the rest of its record may wait in there
-            self._has_more = total == room
+            self.has_input = total == room or self._incoming.pending > 0
         return total
 
     cdef bint has_output(self) except -1:
         """Whether TLS has something to say by itself."""
-        return self._outgoing.pending > 0
+        return not self._has_written and self._outgoing.pending > 0
 
     # out
 
@@ -117,14 +117,22 @@ cdef class Crypt:
         cdef unsigned char gathered[RECORD]
         cdef size_t plain[MOST_RECORDS]
         cdef size_t ends[MOST_RECORDS]
-        cdef size_t done = 0, group, at = 0, size, some, count
+        cdef size_t done = 0, group, at = 0, left, size, some, count
         cdef ssize_t sent
         cdef bytes data
         while done < total:
             group = count = 0
             while count < MOST_RECORDS and done + group < total:
-                size = min(<size_t> RECORD, total - done - group)
-                if parts.iov_len - at >= size:
+                left = total - done - group
+                if at == parts.iov_len:
+                    parts += 1
+                    at = 0
+                size = min(<size_t> RECORD, left)
+                some = parts.iov_len - at
+                if some < size and 1 + records_of(left - some) <= records_of(left):
+                    # alone it costs no record more, and what follows need not be copied
+                    size = some
+                if some >= size:
                     self._encrypt(<unsigned char*> parts.iov_base + at, size)
                     at += size
                 else:
@@ -140,7 +148,9 @@ cdef class Crypt:
                 if count + 1 < MOST_RECORDS and done + group < total:
                     ends[count] = self._outgoing.pending
                 count += 1
+            # also what TLS had to say by itself
             data = self._take()
+            self._has_written = True
             ends[count - 1] = PyBytes_GET_SIZE(data)
             sent = send(
                 descriptor, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data),
@@ -175,6 +185,10 @@ cdef class Crypt:
             self.records.append((plain[index], record))
             start = ends[index]
         return 0
+
+
+cdef size_t records_of(size_t size) noexcept nogil:
+    return (size + RECORD - 1) // RECORD
 
 
 cdef size_t move(

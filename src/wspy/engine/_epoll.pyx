@@ -320,7 +320,7 @@ cdef class Loop:
             while piece.size:
                 outcome = channel.consume(piece.data, piece.size, now, self._batch)
                 is_due |= outcome == DUE
-                if outcome == HANDED_OVER or crypt.stopped is not None or not crypt.has_input():
+                if outcome == HANDED_OVER or crypt.stopped is not None or not crypt.has_input:
                     break
                 if not gate.hold():
                     outcome = HANDED_OVER

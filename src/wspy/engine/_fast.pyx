@@ -186,6 +186,11 @@ cdef class Channel:
             self.core_link().session.refuse(failure)
         return None
 
+    def tell_heard(self):
+        """Tell the core when the peer was heard."""
+        if self._gate is not None:
+            self._gate.tell()
+
     @property
     def arriving_since(self):
         """When the first byte of the frame came that is arriving here; None if there is none."""
@@ -206,7 +211,8 @@ cdef class Channel:
         if self.link is None:
             self.heard_at = now
         else:
-            self.received(now)
+            gate.received = self.received
+            gate.heard = now
         self.is_due = False
         gate.begin(batch, self, now)
         try:

@@ -7,6 +7,9 @@ cdef class Gate:
     # while there is a batch or a frame: who can hand out the core, at need
     cdef object owner
     cdef Batch batch
+    # when the peer was heard, and whom to tell so before the core asks; 0 if that is done
+    cdef double heard
+    cdef object received
     cdef Arriving arriving
     # None without TLS
     cdef Crypt crypt
@@ -30,6 +33,7 @@ cdef class Gate:
     cdef bint is_free(self) noexcept
     cdef int begin(self, Batch batch, object owner, double now) except -1
     cdef int end(self) except -1
+    cdef int tell(self) except -1
     cdef int _hand_over(self) except -1
     cdef int put(self, bytes data) except -1
     cdef int add_written(self, list messages) except -1

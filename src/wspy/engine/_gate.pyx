@@ -59,8 +59,9 @@ cdef class Gate:
             with nogil:
                 PyThread_acquire_lock(self.lock, WAIT_LOCK)
         self.is_touched = True
-        if self.batch is not None or self.arriving is not None:
+        if self.heard or self.batch is not None or self.arriving is not None:
             try:
+                self.tell()
                 self._hand_over()
             except BaseException:
                 self.__exit__()
@@ -69,8 +70,19 @@ cdef class Gate:
     def __exit__(self, *error):
         PyThread_release_lock(self.lock)
 
+    cdef int tell(self) except -1:
+        """Tell the core when the peer was heard."""
+        cdef double heard = self.heard
+        if heard:
+            received, self.received = self.received, None
+            self.heard = 0
+            received(heard)
+        return 0
+
     cdef int _hand_over(self) except -1:
         cdef Arriving frame = self.arriving
+        if self.batch is None and frame is None:
+            return 0
         link = self.owner.core_link()
         try:
             if self.batch is not None:
@@ -127,6 +139,7 @@ cdef class Gate:
                 return self.reports
             # errors other than a full socket are found again by the core's own write
             link = owner.core_link()
+            self.tell()
             link.outbox.push(packed, mark=message)
             if sent > 0:
                 self.add_written(link.wrote(sent, owner._now()))
