@@ -15,10 +15,10 @@ from libc.string cimport memcpy
 from ._arriving cimport Arriving
 from ._batch cimport Batch
 from ._blocks cimport Blocks
-from ._crypt cimport Crypt
 from ._fast cimport DONE, DUE, HANDED_OVER, UNREAD, Channel, Outcome
 from ._frames cimport monotonic
 from ._gate cimport Gate
+from ._records cimport DIRECT, Records
 
 
 cdef extern from "Python.h":
@@ -110,16 +110,10 @@ cdef enum:
     READ_SIZE = 256 * 1024
     # what is read of a client that has said nothing yet
     HEAD_SIZE = 4096
-    # large messages are read in pieces of this size, and so much of one in a turn
-    DIRECT = 64 * 1024
+    # so much of a large message is read in a turn
     MOST_AT_ONCE = 1024 * 1024
     # milliseconds after which kept blocks are looked after
     SOON = 1000
-
-
-cdef struct Piece:
-    unsigned char* data
-    size_t size
 
 
 cdef class Loop:
@@ -264,7 +258,7 @@ cdef class Loop:
         if not channel.is_fast or channel.ready().is_touched:
             return UNREAD
         if channel.crypt is not None:
-            return self._read_encrypted(channel, now)
+            return self._read_encrypted(<Records> channel, now)
         frame = channel._gate.arriving
         if frame is not None:
             if frame.body is None:
@@ -294,15 +288,11 @@ cdef class Loop:
             if channel._gate is None or channel._gate.arriving is not frame:
                 return outcome
 
-    cdef Outcome _read_encrypted(self, Channel channel, double now) except *:
+    cdef Outcome _read_encrypted(self, Records channel, double now) except *:
         """Do the same through TLS: one read, then all of its records."""
         cdef Gate gate = channel._gate
-        cdef Crypt crypt = channel.crypt
-        cdef Outcome outcome = DONE
         cdef ssize_t size = 0
         cdef int code = 0
-        cdef bint is_due = False
-        cdef Piece piece
         # OpenSSL runs without the interpreter lock
         if not gate.hold():
             return UNREAD
@@ -310,56 +300,12 @@ cdef class Loop:
             size = recv(channel.descriptor, self._buffer, READ_SIZE, MSG_DONTWAIT)
             code = errno
             if size > 0:
-                crypt.feed(self._buffer, size)
-                self._decrypt(gate, crypt, now, &piece)
+                channel.crypt.feed(self._buffer, size)
         finally:
             gate.release()
         if size <= 0:
             return self._failed(channel, size, code, now)
-        try:
-            while piece.size:
-                outcome = channel.consume(piece.data, piece.size, now, self._batch)
-                is_due |= outcome == DUE
-                if outcome == HANDED_OVER or crypt.stopped is not None or not crypt.has_input:
-                    break
-                if not gate.hold():
-                    outcome = HANDED_OVER
-                    break
-                try:
-                    self._decrypt(gate, crypt, now, &piece)
-                finally:
-                    gate.release()
-        except BaseException:
-            channel.read_on(now)
-            raise
-        if crypt.stopped is not None:
-            error = crypt.stopped
-            crypt.stopped = None
-            channel.stopped_reading(error, now)
-            return HANDED_OVER
-        if outcome == HANDED_OVER or crypt.has_output():
-            # the core's is also what TLS still holds
-            channel.read_on(now)
-            return HANDED_OVER
-        return DUE if is_due else DONE
-
-    cdef int _decrypt(self, Gate gate, Crypt crypt, double now, Piece* piece) except -1:
-        """Find a place for the next bytes, and fill it."""
-        cdef Arriving frame = gate.arriving
-        cdef size_t have = 0, room = READ_SIZE
-        piece.data = self._buffer
-        if frame is not None:
-            if frame.body is None:
-                have = frame.head_size
-                memcpy(piece.data, frame.head, have)
-            elif frame.header.length - frame.have >= DIRECT:
-                room = frame.make_room(now, self._batch.blocks)
-                piece.data = frame.data + frame.have
-        whole = self._view if piece.data == self._buffer and not have else None
-        piece.size = crypt.read(piece.data + have, room - have, whole)
-        if piece.size:
-            piece.size += have
-        return 0
+        return channel.consume_records(self._buffer, READ_SIZE, self._view, now, self._batch)
 
     cdef Outcome _failed(self, Channel channel, ssize_t size, int code, double now) except *:
         if size == 0:

@@ -6,7 +6,6 @@ from ..protocol.frame import Payload
 from ..protocol.limits import Limits
 from ..protocol.message import Message
 from ._batch import Batch
-from ._crypt import Crypt
 from ._gate import Gate
 from .link import Link
 
@@ -35,9 +34,6 @@ class Channel:
     def feed(self, data: Any, now: float, batch: Batch) -> bool: ...
     def core_link(self) -> Link: ...
     def shed(self) -> None: ...
-    def encrypt(self, crypt: Crypt) -> None: ...
-    @property
-    def is_encrypted(self) -> bool: ...
     def rest(
         self,
         sends_plain: bool,

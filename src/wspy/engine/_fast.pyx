@@ -58,21 +58,6 @@ cdef class Channel:
         self.mask_bit = 0 if masks else 0x80
         self.most = min(limits.max_message, PY_SSIZE_T_MAX)
 
-    def encrypt(self, crypt):
-        """Go through TLS from now on.
-
-        :param crypt: a ``Crypt``; the owner then also has
-            ``keep_encrypted(done, records, sent, now)``, ``cannot_encrypt(error)``,
-            ``stopped_reading(error, now)`` and ``read_on(now)``.
-        """
-        self.crypt = crypt
-        self.ready().crypt = crypt
-
-    @property
-    def is_encrypted(self):
-        """Whether the fast path knows TLS."""
-        return self.crypt is not None
-
     def rest(self, bint sends_plain, codec, alike):
         """The session is idle: whole frames may be taken without it.
 
