@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.protocol.helpers import KEY, new_stream, xor
 from wspy.protocol import masking
 from wspy.protocol.frame import Frame
-from wspy.protocol.masking import mask, new_masking_key
+from wspy.protocol.masking import mask, new_masking_key, new_masking_keys
 from wspy.protocol.opcodes import OPCODE_TEXT
 from wspy.protocol.role import Role
 from wspy.protocol.stream import FrameStream
@@ -41,6 +41,7 @@ def test_keys_come_from_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     # RFC 6455 §5.3, §10.3: a strong source of entropy
     monkeypatch.setattr(masking.secrets, "token_bytes", lambda size: b"\xaa" * size)
     assert new_masking_key() == b"\xaa" * 4
+    assert new_masking_keys(3) == b"\xaa" * 12
     assert masking.secrets is secrets
 
 
