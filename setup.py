@@ -24,7 +24,11 @@ def leave_out(why: object) -> None:
 
 
 class BuildEngine(build_ext):
-    """Builds all modules or, unless they are required, none."""
+    """Builds all modules, side by side, or, unless they are required, none."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def build_extensions(self) -> None:
         try:
@@ -62,7 +66,7 @@ def extensions() -> list[Extension]:
         )
         for name, stamp in stamps.items()
     ]
-    return cythonize(modules)
+    return cythonize(modules, nthreads=os.cpu_count() or 1)
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildEngine})

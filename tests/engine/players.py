@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ import wspy
 from tests.engine.helpers import REQUEST
 from wspy import engine
 from wspy.drivers import epoll, poller, served
+from wspy.drivers.tls import MemoryTLS
 from wspy.protocol.frame import Frame
 
 if "fast" in engine.ENGINES:
@@ -103,6 +105,80 @@ def act(behaviour: str, client: Any, message: wspy.Message) -> None:
         client.send(message)
 
 
+class Peer:
+    """The other end of a connection; :meth:`send` and :meth:`received` never wait."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self._rest = memoryview(b"")
+
+    def send(self, data: bytes) -> None:
+        self._rest = memoryview(bytes(self._rest) + data)
+
+    def flush(self) -> bool:
+        """Write what fits; return whether something is left."""
+        try:
+            self._rest = self._rest[self.sock.send(self._rest) :]
+        except BlockingIOError:
+            pass
+        except (BrokenPipeError, ConnectionResetError):
+            self._rest = self._rest[:0]
+        return len(self._rest) > 0
+
+    def received(self) -> bytes:
+        return received(self.sock)
+
+    def end(self) -> None:
+        self.sock.shutdown(socket.SHUT_WR)
+
+
+class EncryptedPeer(Peer):
+    """The same through TLS.
+
+    :param piece: how many encrypted bytes are written at once.
+    :param says_so: whether TLS is ended before TCP.
+    """
+
+    def __init__(
+        self, sock: socket.socket, context: ssl.SSLContext, piece: int, says_so: bool
+    ) -> None:
+        super().__init__(sock)
+        self._tls: Any = MemoryTLS(context, server_side=False, server_hostname="localhost")
+        self._piece = piece
+        self._says_so = says_so
+        self._plain = b""
+        self._said = b""
+
+    def send(self, data: bytes) -> None:
+        self._plain += data
+        self._encrypt()
+
+    def _encrypt(self) -> None:
+        if self._tls.established and self._plain:
+            self._tls.encrypt(self._plain)
+            self._plain = b""
+        self._said += self._tls.outgoing()
+
+    def flush(self) -> bool:
+        self._encrypt()
+        if not self._rest and self._said:
+            piece = self._piece or len(self._said)
+            self._rest, self._said = memoryview(self._said[:piece]), self._said[piece:]
+        return super().flush() or bool(self._said or self._plain)
+
+    def received(self) -> bytes:
+        data = super().received()
+        return self._tls.receive(data) if data else b""  # type: ignore[no-any-return]
+
+    def end(self) -> None:
+        if self._says_so:
+            self._tls.close()
+            super().send(self._tls.outgoing())
+            Peer.flush(self)
+        super().end()
+
+
 def play(
     kind: str,
     server_class: type[Recorder],
@@ -111,6 +187,7 @@ def play(
     heads: Sequence[bytes] = HEADS[0],
     welcome: str = "",
     waits: bool = False,
+    peer: Callable[[socket.socket], Peer] = Peer,
     **options: Any,
 ) -> Any:
     """Return what the server told, sent and accelerated.
@@ -128,8 +205,8 @@ def play(
     # how long a turn is must not matter here
     epoll.NewClient = type("Patient", (kind_of_client,), {"_turn": math.inf})  # type: ignore[misc]
     loop: Any = fast.new_poller(server._dirty, 1.0) if swift else poller.new_poller()
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
+    ours, their_end = socket.socketpair()
+    theirs = peer(their_end)
     out = b""
     try:
         loop.register(server._waker.fileno(), poller.READ)
@@ -137,25 +214,25 @@ def play(
         for step in (*heads, *steps, None):
             if step is None and waits:
                 _await_end(server, loop)
-                out += received(theirs)
+                out += theirs.received()
             if step is None:
-                theirs.shutdown(socket.SHUT_WR)
+                theirs.end()
             elif isinstance(step, bytes):
-                rest = memoryview(step)
-                while rest := _send(theirs, rest):
+                theirs.send(step)
+                while theirs.flush():
                     server._turn(loop)
-                    out += received(theirs)
+                    out += theirs.received()
             else:
                 _run(step, server)
             for _ in range(4):
                 server._turn(loop)
-                out += received(theirs)
+                out += theirs.received()
         while server._members:
             server._turn(loop)
-            out += received(theirs)
+            out += theirs.received()
     finally:
         epoll.NewClient = before  # type: ignore[misc]
-        theirs.close()
+        their_end.close()
         for client in list(server._members.values()):
             client.abort()
             client.serve(0, 0.0)
@@ -181,16 +258,6 @@ def _run(step: Callable[[Any], None], server: Recorder) -> None:
         thread = threading.Thread(target=step, args=(client,))
         thread.start()
         thread.join()
-
-
-def _send(sock: socket.socket, data: memoryview) -> memoryview:
-    """Send what fits; return the rest."""
-    try:
-        return data[sock.send(data) :]
-    except BlockingIOError:
-        return data
-    except (BrokenPipeError, ConnectionResetError):
-        return data[:0]
 
 
 def received(sock: socket.socket) -> bytes:

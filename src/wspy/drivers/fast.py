@@ -25,6 +25,7 @@ from ..protocol.session import Session, State
 from ..protocol.stream import Hook
 from .arrivals import accept as accept_socket
 from .descriptor import Descriptor
+from .encrypted import Encrypted, new_crypt
 from .log import logger
 from .opening import Address
 from .poller import READ, Poller
@@ -51,7 +52,7 @@ def accept(listener: Any) -> tuple[Any, Address] | None:
     return accept_socket(listener)
 
 
-class FastClient(Slim, ServerClient):
+class FastClient(Slim, Encrypted):
     """See :class:`wspy.drivers.served.ServerClient`; ``send`` is the channel's.
 
     While the connection is idle there is no core: no engine, link or session,
@@ -128,14 +129,21 @@ class FastClient(Slim, ServerClient):
     def _settle(self, link: Link) -> None:
         if not self._written and _is_idle(link):
             assert link.session is not None
+            if link.tls is not None and not self.is_encrypted:
+                crypt = new_crypt(link)
+                if crypt is None:
+                    return
+                self.encrypt(crypt)
             self._rest(link.session)
-            if not self.is_busy:
+            if not self.is_busy and link.tls is None:
                 self._drop(link)
 
     def _rest(self, session: Session) -> None:
         frames = session.frames
+        # broadcasts know nothing of TLS
+        alike = None if self.is_encrypted else frames.alike
         if session.may_send:
-            self.rest(not frames.extensions, _codec(frames.extensions), frames.alike)
+            self.rest(not frames.extensions, _codec(frames.extensions), alike)
         else:
             self.rest(False, None, None)
 
@@ -254,6 +262,7 @@ class FastClient(Slim, ServerClient):
                 waits.append(limits.handshake_timeout)
             times += [self.heard_at + wait for wait in waits if wait is not None]
         else:
+            self.tell_heard()
             due = super().deadline()
             times += [] if due is None else [due]
             times += [self.served_at + _LINGER] if self.is_busy else []
@@ -278,8 +287,8 @@ class FastClient(Slim, ServerClient):
 
     def _next_size(self) -> int:
         # no more than the core needs, so that what follows is the channel's
-        frames = self._engine.link.frames
-        missing = frames.parser.missing if frames is not None else None
+        link = self._engine.link
+        missing = link.frames.parser.missing if link.frames is not None and not link.tls else None
         size = super()._next_size()
         return size if missing is None else min(missing, _MOST_READ)
 
@@ -303,6 +312,6 @@ def _codec(extensions: Sequence[Hook]) -> DeflateMessage.Instance | None:
 
 def _is_idle(link: Link) -> bool:
     """Whether nothing is under way, in or out, and the session takes plain frames."""
-    if link.phase is not Phase.OPEN or link.eof or link.lost or link.tls is not None:
+    if link.phase is not Phase.OPEN or link.eof or link.lost or link.buffered:
         return False
-    return link.session is not None and not link.outbox.size and link.session.is_idle
+    return link.session is not None and link.session.is_idle

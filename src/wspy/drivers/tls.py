@@ -19,6 +19,7 @@ class MemoryTLS:
 
     :ivar established: whether the TLS handshake is done.
     :ivar ended: whether the peer has ended TLS in order.
+    :ivar buffers: of encrypted bytes, those that came and those that go.
     """
 
     def __init__(
@@ -28,8 +29,7 @@ class MemoryTLS:
         server_side: bool,
         server_hostname: str | None = None,
     ) -> None:
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
+        self._incoming, self._outgoing = self.buffers = (ssl.MemoryBIO(), ssl.MemoryBIO())
         self.established = False
         self.ended = False
         self._is_closed = False
@@ -56,13 +56,19 @@ class MemoryTLS:
                 part = self.ssl_object.read(_READ_SIZE)
                 parts.append(part)
                 self.ended = not part
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:
-            self.ended = True
         except ssl.SSLError as error:
-            raise SSLError(f"TLS failed: {_explain(error)}") from error
+            self.stopped(error)
         return b"".join(parts)
+
+    def stopped(self, error: ssl.SSLError) -> None:
+        """Take note of why nothing more could be read.
+
+        :raises SSLError: if TLS failed.
+        """
+        if isinstance(error, ssl.SSLZeroReturnError):
+            self.ended = True
+        elif not isinstance(error, ssl.SSLWantReadError):
+            raise failed(error) from error
 
     def _handshake(self) -> bool:
         try:
@@ -82,7 +88,7 @@ class MemoryTLS:
         try:
             self.ssl_object.write(data)
         except ssl.SSLError as error:
-            raise SSLError(f"TLS failed: {_explain(error)}") from error
+            raise failed(error) from error
 
     def outgoing(self) -> bytes:
         """Return and forget bytes for the network."""
@@ -94,6 +100,11 @@ class MemoryTLS:
             self._is_closed = True
             with contextlib.suppress(ssl.SSLError):
                 self.ssl_object.unwrap()
+
+
+def failed(error: ssl.SSLError) -> SSLError:
+    """Return what is said of an established connection whose TLS failed."""
+    return SSLError(f"TLS failed: {_explain(error)}")
 
 
 def _explain(error: Exception) -> str:

@@ -19,8 +19,8 @@ from .reference import ReferenceEngine as new_engine
 __all__ = ["ENGINES", "accepted", "choose", "is_fast", "name", "new_engine"]
 
 _MODULES = (
-    *("_frames", "_blocks", "_arriving", "_batch", "_gate", "_fast", "_slim", "_epoll"),
-    *("_broadcast", "_sending", "_lane"),
+    *("_frames", "_blocks", "_arriving", "_crypt", "_batch", "_gate", "_fast"),
+    *("_records", "_slim", "_epoll", "_broadcast", "_sending", "_lane"),
 )
 
 

@@ -1,8 +1,9 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, freelist=8
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """A data frame that came in part: it goes straight into the body of its message."""
 
 include "_stamp.pxi"
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy
 
@@ -36,6 +37,7 @@ cdef Arriving begin(
     return frame
 
 
+@cython.freelist(8)
 cdef class Arriving:
     """One frame.
 
@@ -77,8 +79,8 @@ cdef class Arriving:
         cdef size_t length = self.header.length
         cdef size_t room = length if need > length // 4 else 4 * need
         cdef object body = None
-        # of kept blocks there are only so many, so that they are given sooner
-        if length >= LEAST_KEPT and need > length // 32:
+        # of kept blocks there are only so many, however little has come
+        if length >= LEAST_KEPT:
             body = blocks.get(self.header.is_text, length, now)
         if body is not None:
             room = length

@@ -83,10 +83,15 @@ cdef class Batch:
 
         :param written: None, or where the messages go.
         """
-        cdef Py_ssize_t index, count = self.count
+        cdef Py_ssize_t count = self.count
         cdef bint has_owners = self.owned > 0
         self.size = self.total = 0
         self.count = self.owned = 0
+        return self.drop(count, has_owners, written)
+
+    cdef int drop(self, Py_ssize_t count, bint has_owners, list written) except -1:
+        """Let go of the first items, after :attr:`count` was set to 0."""
+        cdef Py_ssize_t index
         for index in range(count):
             # what is freed may run code that sends, from the beginning on
             if index < self.count:

@@ -13,12 +13,18 @@ from libc.stdint cimport uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from ._arriving cimport Arriving
+from ._batch cimport Batch
 from ._blocks cimport Blocks
 from ._fast cimport DONE, DUE, HANDED_OVER, UNREAD, Channel, Outcome
 from ._frames cimport monotonic
+from ._gate cimport Gate
+from ._records cimport DIRECT, Records
 from ._system cimport MSG_DONTWAIT, recv
-from ._batch cimport Batch
 
+
+cdef extern from "Python.h":
+    object PyMemoryView_FromMemory(char*, Py_ssize_t, int)
+    int PyBUF_WRITE
 
 cdef extern from "sys/epoll.h" nogil:
     ctypedef union epoll_data_t:
@@ -101,8 +107,7 @@ cdef enum:
     READ_SIZE = 256 * 1024
     # what is read of a client that has said nothing yet
     HEAD_SIZE = 4096
-    # large messages are read in pieces of this size, and so much of one in a turn
-    DIRECT = 64 * 1024
+    # so much of a large message is read in a turn
     MOST_AT_ONCE = 1024 * 1024
     # milliseconds after which kept blocks are looked after
     SOON = 1000
@@ -127,6 +132,7 @@ cdef class Loop:
     cdef int _descriptor
     cdef epoll_event* _events
     cdef unsigned char* _buffer
+    cdef object _view
     cdef Batch _batch
     cdef bint _is_due
     cdef readonly object register
@@ -138,6 +144,7 @@ cdef class Loop:
         self._buffer = <unsigned char*> PyMem_Malloc(READ_SIZE)
         if self._events == NULL or self._buffer == NULL:
             raise MemoryError
+        self._view = PyMemoryView_FromMemory(<char*> self._buffer, READ_SIZE, PyBUF_WRITE)
         self._batch = Batch()
         self._epoll = select.epoll()
         self._descriptor = self._epoll.fileno()
@@ -169,6 +176,7 @@ cdef class Loop:
         """Free the epoll descriptor."""
         self._channels.clear()
         self._epoll.close()
+        self._view.release()
 
     def poll(self, seconds):
         """Wait until the driver has something to do; return pairs of descriptor and events."""
@@ -243,9 +251,11 @@ cdef class Loop:
             if size > 0:
                 head = PyBytes_FromStringAndSize(<char*> self._buffer, size)
                 return channel.greet(head, now, self._batch)
-            return self._failed(channel, size, now)
+            return self._failed(channel, size, errno, now)
         if not channel.is_fast or channel.ready().is_touched:
             return UNREAD
+        if channel.crypt is not None:
+            return self._read_encrypted(<Records> channel, now)
         frame = channel._gate.arriving
         if frame is not None:
             if frame.body is None:
@@ -255,7 +265,7 @@ cdef class Loop:
                 return self._read_large(channel, frame, now)
         size = recv(channel.descriptor, self._buffer + have, READ_SIZE - have, MSG_DONTWAIT)
         if size <= 0:
-            return self._failed(channel, size, now)
+            return self._failed(channel, size, errno, now)
         return channel.consume(self._buffer, have + size, now, self._batch)
 
     cdef Outcome _read_large(self, Channel channel, Arriving frame, double now) except *:
@@ -267,7 +277,7 @@ cdef class Loop:
             room = min(<size_t> DIRECT, frame.make_room(now, self._batch.blocks))
             size = recv(channel.descriptor, frame.data + frame.have, room, MSG_DONTWAIT)
             if size <= 0:
-                return self._failed(channel, size, now) if left == MOST_AT_ONCE else DONE
+                return self._failed(channel, size, errno, now) if left == MOST_AT_ONCE else DONE
             outcome = channel.consume(frame.data + frame.have, size, now, self._batch)
             left -= size
             if outcome != DONE or <size_t> size < room or left < DIRECT:
@@ -275,12 +285,31 @@ cdef class Loop:
             if channel._gate is None or channel._gate.arriving is not frame:
                 return outcome
 
-    cdef Outcome _failed(self, Channel channel, ssize_t size, double now) except *:
+    cdef Outcome _read_encrypted(self, Records channel, double now) except *:
+        """Do the same through TLS: one read, then all of its records."""
+        cdef Gate gate = channel._gate
+        cdef ssize_t size = 0
+        cdef int code = 0
+        # OpenSSL runs without the interpreter lock
+        if not gate.hold():
+            return UNREAD
+        try:
+            size = recv(channel.descriptor, self._buffer, READ_SIZE, MSG_DONTWAIT)
+            code = errno
+            if size > 0:
+                channel.crypt.feed(self._buffer, size)
+        finally:
+            gate.release()
+        if size <= 0:
+            return self._failed(channel, size, code, now)
+        return channel.consume_records(self._buffer, READ_SIZE, self._view, now, self._batch)
+
+    cdef Outcome _failed(self, Channel channel, ssize_t size, int code, double now) except *:
         if size == 0:
             # the core reads it again
             channel.is_at_end = True
             return UNREAD
-        if errno == EAGAIN or errno == EINTR:
+        if code == EAGAIN or code == EINTR:
             return DONE
         channel.lost(now)
         return HANDED_OVER

@@ -1,5 +1,7 @@
+from ._batch cimport Batch
+from ._crypt cimport Crypt
 from ._frames cimport Header
-from ._gate cimport Batch, Gate
+from ._gate cimport Gate
 
 cdef enum Outcome:
     # all is read, answered and written
@@ -17,6 +19,8 @@ cdef class Channel:
     # None without a core
     cdef object link
     cdef object received
+    # None without TLS
+    cdef Crypt crypt
     cdef object target
     cdef public double heard_at
     cdef size_t most
@@ -37,7 +41,13 @@ cdef class Channel:
     cdef object inflated(self, bytes payload, bint is_text)
     cdef Outcome consume(self, unsigned char* data, size_t size, double now, Batch batch) except *
     cdef int _take(
-        self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
+        self,
+        unsigned char* data,
+        size_t size,
+        size_t* at,
+        double since,
+        double now,
+        Batch batch,
     ) except -1
     cdef int _go_on(
         self, unsigned char* data, size_t size, size_t* at, double now, Batch batch

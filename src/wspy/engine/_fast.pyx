@@ -12,9 +12,10 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 
 from ._arriving cimport Arriving, begin
-from ._blocks cimport LEAST_KEPT, Blocks, new_body, wspy_body
-from ._frames cimport Header, monotonic, new_message, read_header, took, unmasked, xor
 from ._batch cimport GATHERED, Batch
+from ._blocks cimport LEAST_KEPT, Blocks, new_body, wspy_body
+from ._crypt cimport Crypt
+from ._frames cimport Header, monotonic, new_message, read_header, took, unmasked, xor
 from ._gate cimport Gate
 
 from ..protocol.utf8 import decode_utf8
@@ -80,6 +81,7 @@ cdef class Channel:
         gate.descriptor = self.descriptor
         gate.reports = self.reports
         gate.most = self.most_gathered
+        gate.crypt = self.crypt
         if self.link is None:
             # the session is as it began
             gate.sends_plain = True
@@ -169,6 +171,11 @@ cdef class Channel:
             self.core_link().session.refuse(failure)
         return None
 
+    def tell_heard(self):
+        """Tell the core when the peer was heard."""
+        if self._gate is not None:
+            self._gate.tell()
+
     @property
     def arriving_since(self):
         """When the first byte of the frame came that is arriving here; None if there is none."""
@@ -181,14 +188,20 @@ cdef class Channel:
         """Take what was read; call ``onmessage`` for each message and write the answers."""
         cdef Gate gate = self.ready()
         cdef size_t at = 0
+        cdef double since = now
+        if gate.arriving is not None and gate.arriving.body is None:
+            # a header alone: it stands before what has come now
+            since = gate.arriving.since
+            gate.arriving = None
         if self.link is None:
             self.heard_at = now
         else:
-            self.received(now)
+            gate.received = self.received
+            gate.heard = now
         self.is_due = False
         gate.begin(batch, self, now)
         try:
-            self._take(data, size, &at, now, batch)
+            self._take(data, size, &at, since, now, batch)
         finally:
             # also if KeyboardInterrupt came: nothing is lost
             try:
@@ -204,22 +217,23 @@ cdef class Channel:
         return DUE if self.is_due else DONE
 
     cdef int _take(
-        self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
+        self,
+        unsigned char* data,
+        size_t size,
+        size_t* at,
+        double since,
+        double now,
+        Batch batch,
     ) except -1:
         """Take messages and the beginning of one; what is behind ``at`` then is the core's."""
         cdef Gate gate = self._gate
         cdef Header header
         cdef size_t start
         cdef int taken = 0, found = 0
-        cdef double until, since = now
+        cdef double until
         cdef object handler, payload
-        if gate.arriving is not None:
-            if gate.arriving.body is None:
-                # a header alone stands before what has come now
-                since = gate.arriving.since
-                gate.arriving = None
-            elif not self._go_on(data, size, at, now, batch):
-                return 0
+        if gate.arriving is not None and not self._go_on(data, size, at, now, batch):
+            return 0
         handler = self.target.onmessage
         until = monotonic() + <double> self._turn
         header.is_coded = False

@@ -1,12 +1,18 @@
 from ._arriving cimport Arriving
 from ._batch cimport Batch
+from ._crypt cimport Crypt
 
 cdef class Gate:
     cdef void* lock
     # while there is a batch or a frame: who can hand out the core, at need
     cdef object owner
     cdef Batch batch
+    # when the peer was heard, and whom to tell so before the core asks; 0 if that is done
+    cdef double heard
+    cdef object received
     cdef Arriving arriving
+    # None without TLS
+    cdef Crypt crypt
     cdef unsigned long thread
     cdef int descriptor
     cdef bint is_touched
@@ -27,10 +33,12 @@ cdef class Gate:
     cdef bint is_free(self) noexcept
     cdef int begin(self, Batch batch, object owner, double now) except -1
     cdef int end(self) except -1
+    cdef int tell(self) except -1
     cdef int _hand_over(self) except -1
     cdef int put(self, bytes data) except -1
     cdef int add_written(self, list messages) except -1
     cdef int gather(self, object message, bint compress) except -1
     cdef int flush(self) except -1
+    cdef int _encrypt(self) except -1
     cdef int _keep(self, size_t sent) except -1
     cdef int spill(self, size_t sent) except -1

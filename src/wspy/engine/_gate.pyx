@@ -8,6 +8,7 @@ from libc.string cimport memcpy, memset
 
 from ._arriving cimport Arriving
 from ._batch cimport MOST_ITEMS, MOST_OWNED, Batch, lay_out, view
+from ._crypt cimport Crypt
 from ._frames cimport message_payload
 from ._system cimport (
     MSG_DONTWAIT,
@@ -51,8 +52,9 @@ cdef class Gate:
             with nogil:
                 PyThread_acquire_lock(self.lock, WAIT_LOCK)
         self.is_touched = True
-        if self.batch is not None or self.arriving is not None:
+        if self.heard or self.batch is not None or self.arriving is not None:
             try:
+                self.tell()
                 self._hand_over()
             except BaseException:
                 self.__exit__()
@@ -61,8 +63,19 @@ cdef class Gate:
     def __exit__(self, *error):
         PyThread_release_lock(self.lock)
 
+    cdef int tell(self) except -1:
+        """Tell the core when the peer was heard."""
+        cdef double heard = self.heard
+        if heard:
+            received, self.received = self.received, None
+            self.heard = 0
+            received(heard)
+        return 0
+
     cdef int _hand_over(self) except -1:
         cdef Arriving frame = self.arriving
+        if self.batch is None and frame is None:
+            return 0
         link = self.owner.core_link()
         try:
             if self.batch is not None:
@@ -96,7 +109,7 @@ cdef class Gate:
         """Take the lock if nothing happens here at the moment; :meth:`finish` must follow."""
         if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
             return False
-        if self.is_touched or self.batch is not None:
+        if self.is_touched or self.batch is not None or self.crypt is not None:
             self.release()
             return False
         # so that the loop, if it is another thread, writes nothing meanwhile
@@ -119,6 +132,7 @@ cdef class Gate:
                 return self.reports
             # errors other than a full socket are found again by the core's own write
             link = owner.core_link()
+            self.tell()
             link.outbox.push(packed, mark=message)
             if sent > 0:
                 self.add_written(link.wrote(sent, owner._now()))
@@ -242,6 +256,8 @@ cdef class Gate:
         cdef ssize_t sent
         if not batch.count:
             return 1
+        if self.crypt is not None:
+            return self._encrypt()
         if batch.owned:
             memset(&head, 0, sizeof(head))
             head.msg_iov = parts
@@ -257,6 +273,42 @@ cdef class Gate:
             return 0
         written = [] if self.reports else None
         batch.clear(written)
+        self.add_written(written)
+        return 1
+
+    cdef int _encrypt(self) except -1:
+        """Do the same through TLS."""
+        cdef Batch batch = self.batch
+        cdef Crypt crypt = self.crypt
+        cdef iovec parts[2 * MOST_OWNED + 1]
+        cdef size_t done
+        cdef Py_ssize_t count = batch.count
+        cdef bint has_owners = batch.owned > 0
+        if not self.hold():
+            return 0
+        try:
+            lay_out(batch, parts)
+            done = crypt.write(self.descriptor, parts, batch.total)
+            if done < batch.total:
+                self.spill(0)
+                self.add_written(self.owner.keep_encrypted(
+                    done, crypt.records, crypt.sent, self.now
+                ))
+                crypt.records = None
+                return 0
+            # whoever waits for the lock must not send it again
+            batch.size = batch.total = 0
+            batch.count = batch.owned = 0
+        except BaseException as error:
+            self.spill(0)
+            self.owner.cannot_encrypt(error)
+            if not isinstance(error, Exception):
+                raise
+            return 0
+        finally:
+            self.release()
+        written = [] if self.reports else None
+        batch.drop(count, has_owners, written)
         self.add_written(written)
         return 1
 

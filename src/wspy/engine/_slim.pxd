@@ -1,6 +1,6 @@
-from ._fast cimport Channel
+from ._records cimport Records
 
-cdef class Slim(Channel):
+cdef class Slim(Records):
     cdef readonly object core
     cdef readonly object origin
     cdef public object _written

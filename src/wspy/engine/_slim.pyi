@@ -1,12 +1,12 @@
 from typing import Any
 
 from ..handshake.accepted import Accepted
-from ._fast import Channel
+from ._records import Records
 from .interface import Engine
 
 stamp: str
 
-class Slim(Channel):
+class Slim(Records):
     server: Any
     core: Engine | None
     origin: bytes | Accepted | None

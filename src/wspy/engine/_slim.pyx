@@ -6,9 +6,10 @@ include "_stamp.pxi"
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 
-from ._fast cimport DONE, HANDED_OVER, Channel, Outcome
 from ._batch cimport GATHERED, Batch
+from ._fast cimport DONE, HANDED_OVER, Outcome
 from ._gate cimport Gate
+from ._records cimport Records
 
 from ..handshake.quick import Remembered
 
@@ -25,7 +26,7 @@ cdef enum:
     ADDRESS_ROOM = 16
 
 
-cdef class Slim(Channel):
+cdef class Slim(Records):
     """A client whose core is made when something asks for it, and given up when nothing does.
 
     Base of the driver's own class, which has besides what a channel asks for
