@@ -16,6 +16,7 @@ from ..errors import WebSocketError
 from ..handshake.http import Response
 from ..handshake.quick import Remembered
 from ..protocol.close import CLOSE_GOING_AWAY
+from ..protocol.farewell import Farewells
 from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
 from ..protocol.prepared import Prepared
@@ -59,6 +60,8 @@ class AsyncServer(BaseServer):
         self._dirty: deque[ServerClient] = deque()
         self._wheel: Wheel[ServerClient] = Wheel(self._clock())
         self._is_stopping = False
+        #: What was answered to close frames.
+        self.farewells = Farewells()
         #: The client whose handlers run now, and whose answers are written after them.
         self.serving: ServerClient | None = None
 

@@ -36,8 +36,6 @@ __all__ = ["FastClient", "accept", "new_poller", "open_clients", "send_to_idle"]
 _MOST_READ = 256 * 1024
 # a core that is asked for again so soon is kept until it was not needed for so long, in seconds
 _LINGER = 1.0
-# how a connection ends whose peer ends TCP and nothing else; a core says the same when asked
-_LOST = SocketClosed("lost")
 
 
 def new_poller(dirty: Sized, patience: float) -> Poller:
@@ -65,6 +63,8 @@ class FastClient(Slim, Encrypted):
     unsent = ()
     # whether only the socket itself may read and write
     _is_foreign = False
+    # how it ends without a core, which says the same when asked: TCP, and nothing else
+    _how = SocketClosed("lost")
 
     def __init__(
         self,
@@ -103,6 +103,11 @@ class FastClient(Slim, Encrypted):
             # the user was told by the one who took the handshake
             link.next_event(self.heard_at)
             link.watch.resume(self.known_latency, self.pings)
+        if self.farewell is not None:
+            link.receive_plain(self.farewell, self.heard_at)
+            while link.next_event(self.heard_at) is not None:
+                pass
+            link.wrote(self.said, self.heard_at)
         if self._ended:
             link.receive_eof(now)
             while link.next_event(now) is not None:
@@ -116,7 +121,7 @@ class FastClient(Slim, Encrypted):
     def settle(self) -> None:
         if not self._was_opened or self._ended or self._is_foreign:
             return
-        if self.arriving_since is not None:
+        if self.arriving_since is not None or self.farewell is not None:
             return
         # with the lock, so that no other thread is in the middle of something
         with self.gate:
@@ -189,7 +194,7 @@ class FastClient(Slim, Encrypted):
     def state(self) -> State:
         if self.core is not None:
             return super().state
-        if self._ended:
+        if self._ended or self.farewell is not None:
             return State.CLOSED
         return State.CONNECTING if self.origin is None else State.OPEN
 
@@ -216,7 +221,7 @@ class FastClient(Slim, Encrypted):
             self._written += tuple(self.gate.take_written())
         if self.is_at_end and self._leave():
             self._tell_written()
-            self._call_onclose(_LOST)
+            self._call_onclose(self._how)
         elif self.core is None and not events:
             self._tell_written()
         else:
@@ -231,6 +236,17 @@ class FastClient(Slim, Encrypted):
         written, self._written = self._written, ()
         for message in written:
             self._call(self.onsent, message)
+
+    def _part(self, payload: bytes, now: float) -> bytes | None:
+        # each step is a line of the log there
+        if logger.isEnabledFor(logging.DEBUG):
+            return None
+        found = self.server.farewells.of(payload)
+        if found is None:
+            return None
+        self._how = found.how
+        self.server.wake_at(self, now + self.server._limits.close_timeout)
+        return found.answer
 
     def _leave(self) -> bool:
         """End, since the peer ended TCP while nothing was under way; False: the core has to."""
@@ -260,6 +276,8 @@ class FastClient(Slim, Encrypted):
             waits = [limits.ping_interval]
             if self.origin is None:
                 waits.append(limits.handshake_timeout)
+            if self.farewell is not None:
+                waits = [limits.close_timeout]
             times += [self.heard_at + wait for wait in waits if wait is not None]
         else:
             self.tell_heard()

@@ -223,11 +223,11 @@ cdef class Loop:
             events = self._events[index].events
             if events & (EPOLLERR | EPOLLHUP):
                 events = EPOLLIN | EPOLLOUT
-            if events == EPOLLIN:
-                channel = None
-                if descriptor < len(self._channels):
-                    channel = self._channels[descriptor]
-                if channel is not None:
+            channel = None
+            if descriptor < len(self._channels):
+                channel = self._channels[descriptor]
+            if channel is not None:
+                if events == EPOLLIN or (<Channel> channel).is_parting:
                     try:
                         outcome = self._read(<Channel> channel, now)
                     except Exception as error:
@@ -246,6 +246,13 @@ cdef class Loop:
         cdef Arriving frame
         cdef size_t have = 0
         cdef ssize_t size
+        if channel.is_parting and channel.link is None:
+            # RFC 6455 §7.1.1: what still comes is thrown away
+            size = recv(channel.descriptor, self._buffer, HEAD_SIZE, MSG_DONTWAIT)
+            if size > 0 or (size < 0 and (errno == EAGAIN or errno == EINTR)):
+                return DONE
+            channel.is_at_end = True
+            return UNREAD
         if channel.is_new:
             size = recv(channel.descriptor, self._buffer, HEAD_SIZE, MSG_DONTWAIT)
             if size > 0:

@@ -98,6 +98,10 @@ cdef class Channel:
     cdef Outcome greet(self, bytes head, double now, Batch batch) except *:
         return UNREAD
 
+    cdef bint part(self, unsigned char* data, size_t size, double now) except -1:
+        """Answer a close frame; False if the core has to, or if it is none."""
+        return False
+
     @property
     def gate(self):
         """The lock."""
@@ -202,6 +206,8 @@ cdef class Channel:
         gate.begin(batch, self, now)
         try:
             self._take(data, size, &at, since, now, batch)
+            if at < size and self.part(data + at, size - at, now):
+                at = size
         finally:
             # also if KeyboardInterrupt came: nothing is lost
             try:
@@ -211,7 +217,7 @@ cdef class Channel:
                         self.core_link().receive_plain(rest, now)
             finally:
                 gate.end()
-        if gate.is_touched or gate.written is not None or not self.is_fast:
+        if gate.is_touched or gate.written is not None or not (self.is_fast or self.is_parting):
             self.is_fast = False
             return HANDED_OVER
         return DUE if self.is_due else DONE

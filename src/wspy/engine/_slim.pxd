@@ -6,6 +6,9 @@ cdef class Slim(Records):
     cdef public object _written
     cdef object _place
     cdef readonly object kept
+    # the peer's close frame, if it was answered here, and how many bytes of the answer were written
+    cdef readonly bytes farewell
+    cdef readonly size_t said
     cdef double _latency
     cdef public double built_at
     cdef public double served_at

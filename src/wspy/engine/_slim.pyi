@@ -10,6 +10,8 @@ class Slim(Records):
     server: Any
     core: Engine | None
     origin: bytes | Accepted | None
+    farewell: bytes | None
+    said: int
     pings: int
     built_at: float
     served_at: float

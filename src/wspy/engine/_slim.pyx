@@ -3,13 +3,17 @@
 
 include "_stamp.pxi"
 
-from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
+from libc.stdint cimport uint32_t
+from libc.string cimport memcpy
 
 from ._batch cimport GATHERED, Batch
 from ._fast cimport DONE, HANDED_OVER, Outcome
 from ._gate cimport Gate
+from ._frames cimport xor
 from ._records cimport Records
+from ._system cimport MSG_DONTWAIT, MSG_NOSIGNAL, send
 
 from ..handshake.quick import Remembered
 
@@ -22,8 +26,15 @@ cdef extern from "arpa/inet.h" nogil:
     const char* inet_ntop(int, const void*, char*, unsigned int)
     int AF_INET
 
+cdef extern from "sys/socket.h" nogil:
+    int shutdown(int, int)
+    int SHUT_WR
+
 cdef enum:
     ADDRESS_ROOM = 16
+    # of a masked close frame (RFC 6455 §5.2, §5.5)
+    CLOSE_HEADER = 6
+    MOST_CLOSE = 6 + 125
 
 
 cdef class Slim(Records):
@@ -34,7 +45,8 @@ cdef class Slim(Records):
     - ``_build()``: returns an engine for the connection as it stands,
     - ``_answer(head)``: returns the response to a request, or None if the core has to,
     - ``_remember(head)``: returns what a handshake that was answered so agreed upon,
-    - ``_welcome()``: tells the user that the client is there.
+    - ``_welcome()``: tells the user that the client is there,
+    - ``_part(payload, now)``: returns the answer to a close frame, or None if the core has to.
 
     What it has as attributes of its own is what drivers remember of any client.
     At most one core is ever in use: it comes by :meth:`adopt`, which nothing
@@ -43,6 +55,8 @@ cdef class Slim(Records):
     :ivar core: the engine, or None.
     :ivar kept: the socket, or what stands for it and has its object, if any, as ``made``.
     :ivar origin: None before the handshake; then its request's bytes, or what was agreed upon.
+    :ivar farewell: the peer's close frame, if it was answered without a core.
+    :ivar said: how many bytes of the answer were written.
     :ivar heard_at: when a byte came last, or when it began; a core's watch knows better.
     :ivar pings: how many were sent by the core's watch.
     """
@@ -110,12 +124,14 @@ cdef class Slim(Records):
 
     @property
     def _engine(self):
-        cdef bint ended
+        cdef bint ended, parting
         core = self.core
         while core is None:
             ended = self._ended
+            parting = self.is_parting
             made = self._build()
-            if ended == self._ended:
+            # what it was made of may have changed meanwhile
+            if ended == self._ended and parting == self.is_parting:
                 core = self.adopt(made)
         return core
 
@@ -156,6 +172,51 @@ cdef class Slim(Records):
         gate = None
         self.shed()
         return DONE
+
+    # the end
+
+    cdef bint part(self, unsigned char* data, size_t size, double now) except -1:
+        cdef Gate gate = self._gate
+        cdef uint32_t key
+        cdef ssize_t sent
+        cdef bytes payload, answer, frame
+        # RFC 6455 §5.5: FIN, masked, and no RSV bits; of what follows the core has to know
+        if size < CLOSE_HEADER or size > MOST_CLOSE or data[0] != 0x88:
+            return False
+        if data[1] != (0x80 | (size - CLOSE_HEADER)) or self.link is not None:
+            return False
+        if gate.is_touched or gate.arriving is not None or not gate.flush():
+            return False
+        memcpy(&key, data + 2, 4)
+        frame = PyBytes_FromStringAndSize(<char*> data, size)
+        payload = PyBytes_FromStringAndSize(NULL, size - CLOSE_HEADER)
+        xor(<unsigned char*> PyBytes_AS_STRING(payload), data + CLOSE_HEADER, size - CLOSE_HEADER, key)
+        answer = self._part(payload, now)
+        if answer is None or not gate.hold():
+            return False
+        try:
+            # no lock is needed to ask for one
+            if self.core is not None:
+                return False
+            sent = send(
+                self.descriptor, PyBytes_AS_STRING(answer), PyBytes_GET_SIZE(answer),
+                MSG_NOSIGNAL | MSG_DONTWAIT,
+            )
+            if sent <= 0:
+                return False
+            self.farewell = frame
+            self.said = sent
+            self.heard_at = now
+            self.is_parting = self.is_due = True
+            self.is_fast = False
+            if sent == PyBytes_GET_SIZE(answer):
+                # RFC 6455 §7.1.1: the server ends TCP first
+                shutdown(self.descriptor, SHUT_WR)
+            else:
+                gate.is_touched = True
+        finally:
+            gate.release()
+        return True
 
     # what any client has
 
