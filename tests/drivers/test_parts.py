@@ -42,28 +42,28 @@ def test_the_wheel_wakes_in_time_and_never_before() -> None:
     assert wheel.next_time() is None
     wheel.schedule(member, 100.45)
     assert wheel.next_time() == pytest.approx(100.5)
-    assert wheel.due(100.44) == []
-    assert wheel.due(100.5001) == [member]
-    assert wheel.due(200) == []
+    assert wheel.due(100.44) is None
+    assert wheel.due(100.5001) is member
+    assert wheel.due(200) is None
 
 
-def test_wheel_wakes_no_more_than_asked_for() -> None:
+def test_the_wheel_wakes_one_after_the_other() -> None:
     wheel: Wheel[Member] = Wheel(100.0, resolution=0.1)
     members = [Member() for _ in range(5)]
     for number, member in enumerate(members):
         wheel.schedule(member, 100.5 + number // 3)
-    first = wheel.due(200, 2)
+    first = wheel.due(200)
+    assert first in members[:3]
     assert wheel.next_time() == pytest.approx(100.5)
-    # one of them asks again at once: it comes after all that wait
-    wheel.schedule(first[0], 200)
-    second = wheel.due(200, 2)
-    assert {*first, *second} > set(members[:3])
-    assert len({*first, *second}) == 4
-    third = wheel.due(200.2)
-    assert {*first, *second, *third} == set(members)
-    assert third[1:] == first[:1]
+    # it asks again at once: it comes after all that wait
+    wheel.schedule(first, 200)
+    others = [wheel.due(200) for _ in range(4)]
+    assert {*others[:2], first} == set(members[:3])
+    assert set(others[2:]) == set(members[3:])
+    assert wheel.due(200) is None
+    assert wheel.due(200.2) is first
     assert wheel.next_time() is None
-    assert wheel.next_time() is None
+    assert wheel.due(201) is None
 
 
 def test_the_wheel_keeps_the_sooner_time() -> None:
@@ -75,9 +75,9 @@ def test_the_wheel_keeps_the_sooner_time() -> None:
     assert wheel.next_time() == 10
     wheel.schedule(member, 5)
     assert wheel.next_time() == 5
-    assert wheel.due(5) == [member]
-    assert wheel.due(10) == []
-    assert wheel.due(30) == [other]
+    assert wheel.due(5) is member
+    assert wheel.due(10) is None
+    assert wheel.due(30) is other
 
 
 def test_the_wheel_forgets() -> None:
@@ -87,7 +87,7 @@ def test_the_wheel_forgets() -> None:
     wheel.schedule(member, 1)
     wheel.schedule(other, 1)
     wheel.forget(member)
-    assert wheel.due(2) == [other]
+    assert wheel.due(2) is other
     wheel.schedule(member, 3)
     wheel.forget(member)
     assert wheel.next_time() is None
@@ -97,10 +97,10 @@ def test_the_wheel_never_wakes_in_the_past() -> None:
     # one that asks for a time that is over comes at the next turn, not in this one
     wheel: Wheel[Member] = Wheel(0.0, resolution=1.0)
     member = Member()
-    assert wheel.due(10) == []
+    assert wheel.due(10) is None
     wheel.schedule(member, 3)
-    assert wheel.due(10.5) == []
-    assert wheel.due(11) == [member]
+    assert wheel.due(10.5) is None
+    assert wheel.due(11) is member
 
 
 # pollers

@@ -31,7 +31,9 @@ def test_the_answer_is_that_of_a_session(payload: bytes) -> None:
     assert farewell.answer == session_bytes
 
 
-@pytest.mark.parametrize("payload", [b"\x03", b"\x03\xed", pack_close(1000) + b"\xff", b"\x00\x00x"])
+@pytest.mark.parametrize(
+    "payload", [b"\x03", b"\x03\xed", pack_close(1000) + b"\xff", b"\x00\x00x"]
+)
 def test_a_broken_close_frame_is_for_a_session(payload: bytes) -> None:
     known = Farewells()
     assert known.of(payload) is None

@@ -41,9 +41,9 @@ else:
 
 # a loop that is held up longer than this, in seconds, says so
 _LAG = 1.0
-# how many come in, or are woken by the wheel, before the others have their turn: a
-# thousand that were too slow together must not hold up who was not
-_AT_ONCE = 8
+# for how many seconds clients come in, are woken by the wheel or have their answers written
+# before others have their turn: a thousand that were too slow together must not hold up who was not
+_SLICE = 0.00025
 # frames of one message after which the time of a turn is looked at
 _BURST = 16
 
@@ -154,10 +154,7 @@ class AsyncServer(BaseServer):
             elif descriptor == listener:
                 self._accept_all(poller, now)
         self._serve_dirty(poller, now)
-        # judged by the time before the handlers ran: a blocked loop is nobody's fault
-        for client in self._wheel.due(now, _AT_ONCE):
-            client.tick(now)
-            self._update(poller, client, now)
+        self._tick_due(poller, now)
         self.failures.tell_due(now)
         if self._stop_at is not None and not self._is_stopping:
             self._close_all(poller)
@@ -175,6 +172,7 @@ class AsyncServer(BaseServer):
         return max(0.0, min(times) - self._clock()) if times else None
 
     def _serve_dirty(self, poller: Poller, now: float) -> None:
+        until = self._clock() + _SLICE
         # once around: who gets dirty meanwhile has its turn after the next poll
         for _ in range(len(self._dirty)):
             client = self._dirty.popleft()
@@ -182,6 +180,17 @@ class AsyncServer(BaseServer):
             if not client.is_finished:
                 client.serve(0, now)
                 self._update(poller, client, now)
+            if self._clock() >= until:
+                break
+
+    def _tick_due(self, poller: Poller, now: float) -> None:
+        until = self._clock() + _SLICE
+        # judged by the time before the handlers ran: a blocked loop is nobody's fault
+        while (client := self._wheel.due(now)) is not None:
+            client.tick(now)
+            self._update(poller, client, now)
+            if self._clock() >= until:
+                break
 
     def _update(self, poller: Poller, client: ServerClient, now: float) -> None:
         if client.is_finished:
@@ -209,11 +218,11 @@ class AsyncServer(BaseServer):
         return accept(listener)
 
     def _accept_all(self, poller: Poller, now: float) -> None:
-        for _ in range(_AT_ONCE):
-            accepted = self._accept()
-            if accepted is None:
-                break
+        until = self._clock() + _SLICE
+        while (accepted := self._accept()) is not None:
             self._start(poller, *accepted, now)
+            if self._clock() >= until:
+                break
         if self._rest_until:
             poller.modify(self._listener.fileno(), 0)
 

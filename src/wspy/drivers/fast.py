@@ -20,6 +20,7 @@ from ..extensions.deflate_message import DeflateMessage
 from ..handshake.accepted import Accepted
 from ..handshake.http import Response
 from ..handshake.quick import Remembered
+from ..protocol.farewell import Farewell
 from ..protocol.prepared import Prepared
 from ..protocol.session import Session, State
 from ..protocol.stream import Hook
@@ -241,7 +242,7 @@ class FastClient(Slim, Encrypted):
         # each step is a line of the log there
         if logger.isEnabledFor(logging.DEBUG):
             return None
-        found = self.server.farewells.of(payload)
+        found: Farewell | None = self.server.farewells.of(payload)
         if found is None:
             return None
         self._how = found.how

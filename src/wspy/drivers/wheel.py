@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import Generic, Protocol, TypeVar
 
 
@@ -31,6 +30,8 @@ class Wheel(Generic[T]):
         self._done = int(now / resolution)
         # the members of a slot are keys, so that leaving costs no search
         self._slots: dict[int, dict[T, None]] = {}
+        # no slot is before this one
+        self._first = self._done
 
     def schedule(self, member: T, when: float) -> None:
         """Wake a member at ``when``, or sooner if it has asked for that before."""
@@ -39,6 +40,7 @@ class Wheel(Generic[T]):
             self.forget(member)
             member.slot = slot
             self._slots.setdefault(slot, {})[member] = None
+            self._first = min(self._first, slot)
 
     def forget(self, member: T) -> None:
         """Wake a member no more, and keep no reference to it."""
@@ -48,22 +50,23 @@ class Wheel(Generic[T]):
             self._slots.pop(member.slot, None)
         member.slot = -1
 
-    def due(self, now: float, most: int = sys.maxsize) -> list[T]:
-        """Return whose time has come, so many at most; they have to schedule themselves again."""
+    def due(self, now: float) -> T | None:
+        """Return one whose time has come, or None; it has to schedule itself again."""
         current = int(now / self._resolution)
-        found: list[T] = []
-        for slot in sorted(slot for slot in self._slots if slot <= current):
-            members = self._slots[slot]
-            while members and len(found) < most:
-                member, _ = members.popitem()
-                member.slot = -1
-                found.append(member)
-            if members:
-                break
-            del self._slots[slot]
         self._done = max(self._done, current)
-        return found
+        if not self._slots or self._first > current or self._seek() > current:
+            return None
+        # the newest, for a dict finds its oldest ones slowly once many of them have gone
+        member = next(reversed(self._slots[self._first]))
+        self.forget(member)
+        return member
 
     def next_time(self) -> float | None:
         """Return when to ask for :meth:`due` next, or None."""
-        return min(self._slots) * self._resolution if self._slots else None
+        return self._seek() * self._resolution if self._slots else None
+
+    def _seek(self) -> int:
+        """Return the first slot; there is one."""
+        if self._first not in self._slots:
+            self._first = min(self._slots)
+        return self._first

@@ -82,6 +82,9 @@ class FrameParser:
 
         :raises ProtocolError: at the header that breaks a rule.
         """
+        if self._start == len(self._buffer):
+            self._compact()
+            return None
         if self._header is None:
             header = parse_header(self._buffer, self._start)
             if header is None:

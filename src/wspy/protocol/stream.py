@@ -64,6 +64,7 @@ class FrameStream:
         new_key: Callable[[], bytes] | None = None,
     ) -> None:
         self.role = role
+        self._masks = role.masks
         self.limits = limits
         self.extensions = tuple(extensions)
         self.outbox = Outbox() if outbox is None else outbox
@@ -136,6 +137,8 @@ class FrameStream:
     def _read_frame(self, budget: int | None) -> Frame | None:
         while (frame := self.parser.next_frame()) is not None:
             self.wire_size = len(frame.payload)
+            if not self._undo:
+                return frame
             changed = self.undo(self._undo, frame, budget)
             if changed is not None:
                 self.limits.check_message(len(changed.payload))
@@ -191,7 +194,9 @@ class FrameStream:
         :param compress: False leaves out instances that are optional.
         :param mark: returned by the outbox once the frame was written.
         """
-        self._push(self.apply(self._frame_hooks, frame, compress), mark)
+        if self._frame_hooks:
+            frame = self.apply(self._frame_hooks, frame, compress)
+        self._push(frame, mark)
 
     def send_pong(self, frame: Frame) -> None:
         """Queue a pong in place of an older one that still waits (RFC 6455 §5.5.3)."""
@@ -205,7 +210,7 @@ class FrameStream:
             self.outbox.push(header, payload, mark=mark)
 
     def _pack(self, frame: Frame) -> tuple[bytes, bytes]:
-        masks = self.role.masks if frame.mask is None else frame.mask
+        masks = self._masks if frame.mask is None else frame.mask
         if not masks:
             return frame.pack_parts(b"")
         # RFC 6455 §5.3: a fresh key for each frame, also for one that came with another's key
