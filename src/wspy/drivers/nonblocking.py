@@ -118,10 +118,12 @@ class AsyncConnection(BaseConnection):
         return session
 
     def _is_full(self) -> bool:
-        if self._engine.link.is_full:
-            # a peer that reads must not suffer from a sender that outruns the loop
-            self._written += tuple(self._engine.on_writable(self._now()))
-        return self._engine.link.is_full
+        link = self._engine.link
+        if not link.is_full:
+            return False
+        # a peer that reads must not suffer from a sender that outruns the loop
+        self._written += tuple(self._engine.on_writable(self._now()))
+        return link.is_full
 
     def _refuse(self, message: Message) -> bool:
         link = self._engine.link

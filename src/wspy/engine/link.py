@@ -389,7 +389,11 @@ class Link:
 
     def deadline(self) -> float | None:
         """Return when :meth:`tick` has something to do, or None."""
-        return min((when for when, _ in timers(self)), default=None)
+        first: float | None = None
+        for when, _ in timers(self):
+            if first is None or when < first:
+                first = when
+        return first
 
     def tick(self, now: float) -> None:
         """Do what is due first; ask for :meth:`next_event` and for :meth:`deadline` next."""

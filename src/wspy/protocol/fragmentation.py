@@ -204,7 +204,8 @@ class Fragmenter:
 
     def _send(self, frame: Frame, fragment_size: int | None, compress: bool, mark: Any) -> None:
         frames = self._frames
-        frame = frames.apply(frames.message_hooks, frame, compress)
+        if frames.message_hooks:
+            frame = frames.apply(frames.message_hooks, frame, compress)
         if fragment_size is None:
             frames.send_frame(frame, compress=compress, mark=mark)
             return
@@ -217,7 +218,7 @@ class Fragmenter:
         if opcode not in (OPCODE_TEXT, OPCODE_BINARY) and opcode not in self._frames.claimed:
             raise ValueError(f"opcode {opcode:#x} is not one of a message")
         # RFC 6455 §5.5: a control frame is never fragmented
-        if is_control(opcode) and not whole:
+        if not whole and is_control(opcode):
             raise ValueError(f"opcode {opcode:#x} is a control frame's, which has no parts")
 
     def _inside(self) -> InvalidState:

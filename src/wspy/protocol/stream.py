@@ -95,7 +95,10 @@ class FrameStream:
 
     def is_plain(self, rsv: int) -> bool:
         """Whether no extension changes a frame with these RSV bits."""
-        return all(hook.optional and hook.rsv and not rsv & hook.rsv for hook in self._undo)
+        for hook in self._undo:
+            if not hook.optional or not hook.rsv or rsv & hook.rsv:
+                return False
+        return True
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; call :meth:`next_frame` next."""
