@@ -73,13 +73,13 @@ def test_of_a_client_whose_turns_are_long_little_is_read_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sizes: list[int] = []
-    on_readable = ReferenceEngine.on_readable
+    read = ReferenceEngine.read
 
-    def spy(self: ReferenceEngine, now: float, size: int = 0) -> bool:
+    def spy(self: ReferenceEngine, now: float, size: int) -> bytes | None:
         sizes.append(size)
-        return on_readable(self, now, size)
+        return read(self, now, size)
 
-    monkeypatch.setattr(ReferenceEngine, "on_readable", spy)
+    monkeypatch.setattr(ReferenceEngine, "read", spy)
     server = Turns()
     server.may_go_on.set()
     with server.running(), _connect(server) as client:

@@ -6,16 +6,11 @@ import dataclasses
 
 import pytest
 
-from wspy import engine
-
-pytestmark = pytest.mark.skipif(not engine.is_fast, reason="the compiled engine is not in use")
-
-if engine.is_fast:
-    from tests.engine.differential.__main__ import play
-    from tests.engine.differential.acting import ACTS
-    from tests.engine.differential.compare import compare, differ
-    from tests.engine.differential.stage import Stage
-    from tests.engine.differential.streams import ACTIONS, Case, case
+from tests.engine.differential.__main__ import play
+from tests.engine.differential.acting import ACTS
+from tests.engine.differential.compare import compare, differ
+from tests.engine.differential.stage import ENGINES, Stage
+from tests.engine.differential.streams import ACTIONS, Case, case
 
 
 def test_random_streams() -> None:
@@ -24,7 +19,7 @@ def test_random_streams() -> None:
     assert part.taken > part.messages // 4
 
 
-@pytest.mark.parametrize("kind", ["fast", "fed"])
+@pytest.mark.parametrize("kind", ENGINES[1:])
 def test_all_actions(kind: str) -> None:
     assert {*ACTIONS} == {*ACTS}
     frames = b"".join(b"\x81\x83\0\0\0\0%03d" % number for number in range(20))

@@ -147,8 +147,8 @@ class AsyncServer(BaseServer):
         for descriptor, events in ready:
             client = self._members.get(descriptor)
             if client is not None:
-                client.serve(events, now)
-                self._update(poller, client, now)
+                if client.serve(events, now):
+                    self._update(poller, client, now)
             elif descriptor == waker:
                 self._waker.clear()
             elif descriptor == listener:

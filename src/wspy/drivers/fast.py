@@ -13,7 +13,6 @@ from ..engine._broadcast import open_clients, send_to_idle
 from ..engine._epoll import Loop
 from ..engine._slim import Slim
 from ..engine.interface import Engine
-from ..engine.lifecycle import Phase
 from ..engine.link import Link
 from ..errors import SocketClosed
 from ..extensions.deflate_message import DeflateMessage
@@ -30,7 +29,7 @@ from .encrypted import Encrypted, new_crypt
 from .log import logger
 from .opening import Address
 from .poller import READ, Poller
-from .served import ServerClient
+from .served import ServerClient, is_idle
 
 __all__ = ["FastClient", "accept", "new_poller", "open_clients", "send_to_idle"]
 
@@ -133,7 +132,7 @@ class FastClient(Slim, Encrypted):
         self.shed()
 
     def _settle(self, link: Link) -> None:
-        if not self._written and _is_idle(link):
+        if not self._written and is_idle(link):
             assert link.session is not None
             if link.tls is not None and not self.is_encrypted:
                 crypt = new_crypt(link)
@@ -216,7 +215,7 @@ class FastClient(Slim, Encrypted):
 
     # as the loop serves it
 
-    def serve(self, events: int, now: float) -> None:
+    def serve(self, events: int, now: float) -> bool:
         self.served_at = now
         with self.gate:
             self._written += tuple(self.gate.take_written())
@@ -227,6 +226,7 @@ class FastClient(Slim, Encrypted):
             self._tell_written()
         else:
             super().serve(events, now)
+        return True
 
     def _is_full(self) -> bool:
         # what the fast path wrote was written before what goes out now
@@ -327,10 +327,3 @@ def _codec(extensions: Sequence[Hook]) -> DeflateMessage.Instance | None:
     codec = extensions[0] if len(extensions) == 1 else None
     # a derived class may do more
     return codec if type(codec) is DeflateMessage.Instance else None
-
-
-def _is_idle(link: Link) -> bool:
-    """Whether nothing is under way, in or out, and the session takes plain frames."""
-    if link.phase is not Phase.OPEN or link.eof or link.lost or link.buffered:
-        return False
-    return link.session is not None and link.session.is_idle

@@ -7,10 +7,14 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..engine import new_engine
+from ..engine.lifecycle import Phase
+from ..engine.link import Link
 from ..engine.reference import READ_SIZE
 from ..handshake.http import Response
 from ..protocol.message import Message
 from ..protocol.prepared import Prepared
+from ..protocol.session import State
+from ..protocol.whole import whole_message
 from .nonblocking import AsyncConnection
 from .opening import Address
 from .poller import READ, WRITE
@@ -29,6 +33,8 @@ class ServerClient(Routed, AsyncConnection):
     server: AsyncServer
     # about as long as an honest client waits anyway, so that a flood does not hold up others
     _turn = 0.00025
+    # whether messages that come whole are taken without the session
+    _is_idle = False
 
     def __init__(
         self,
@@ -49,6 +55,9 @@ class ServerClient(Routed, AsyncConnection):
         self.slot = -1
         self.is_dirty = False
         self._read_size = _LITTLE
+        self._hears_written = server.wants_sent
+        # whether the session is idle, and whole messages may be taken without it
+        self._is_idle = False
 
     def send_prepared(self, prepared: Prepared) -> bool:
         """Queue one of many copies of a message; as :meth:`send`."""
@@ -61,22 +70,57 @@ class ServerClient(Routed, AsyncConnection):
     def _changed(self) -> None:
         self.server.wake(self)
 
-    def serve(self, events: int, now: float) -> None:
-        """Do what the socket is ready for."""
+    def serve(self, events: int, now: float) -> bool:
+        """Do what the socket is ready for; return whether more than the next read may be due."""
         self.server.serving = self
+        began = self._now()
+        was_idle, self._is_idle = self._is_idle, False
         try:
-            if events & READ:
+            if events & READ and was_idle:
+                self._is_idle = self._take_whole(now, began)
+            elif events & READ:
                 with self._lock:
                     if self._engine.wants_read:
                         self._engine.on_readable(now, self._next_size())
-            began = self._now()
-            self._serve(now)
+            if not self._is_idle:
+                self._serve(now)
             # small frames cost much more than their bytes, also those that are no event yet
             is_dear = self._now() - began > self._turn
             size = self._read_size // 4 if is_dear else self._read_size * 2
             self._read_size = min(READ_SIZE, max(_LITTLE, size))
         except Exception as error:
             self.give_up(error)
+        return not self._is_idle
+
+    def _take_whole(self, now: float, began: float) -> bool:
+        """Read, and answer messages that come whole; return whether the session is idle as before.
+
+        If not, it has all that is left.
+        """
+        engine, link = self._engine, self._engine.link
+        with self._lock:
+            # another thread may have been here
+            data = _is_quiet(link) and engine.read(now, self._next_size()) or b""
+            if data:
+                link.watch.received(now)
+        at, size = 0, len(data)
+        try:
+            while at < size and _is_open(link) and not link.is_paused:
+                found = whole_message(data, at, link.limits.max_message)
+                if found is None:
+                    break
+                message, at = found
+                self._call(self.onmessage, message)
+                if self._now() - began > self._turn:
+                    break
+        finally:
+            # also if KeyboardInterrupt came: nothing is lost
+            if at < size:
+                with self._lock:
+                    link.receive_plain(data[at:], now)
+        if at == size and link.outbox.size:
+            self._write(now)
+        return at == size and not self._written and _is_quiet(link)
 
     def _write(self, now: float) -> None:
         # what handlers sent goes out here; what is sent later needs a turn of its own
@@ -107,6 +151,8 @@ class ServerClient(Routed, AsyncConnection):
 
     def settle(self) -> None:
         """Called when the loop has served it."""
+        link = self._engine.link
+        self._is_idle = link.tls is None and not self._written and is_idle(link)
 
     def wanted(self) -> int:
         """Return what to wait for."""
@@ -116,6 +162,23 @@ class ServerClient(Routed, AsyncConnection):
     def is_finished(self) -> bool:
         """Whether nothing is left to do."""
         return self._ended
+
+
+def is_idle(link: Link) -> bool:
+    """Whether nothing is under way, in or out, and the session takes plain frames."""
+    if link.phase is not Phase.OPEN or link.eof or link.lost or link.buffered:
+        return False
+    return link.session is not None and link.session.is_idle
+
+
+def _is_open(link: Link) -> bool:
+    session = link.session
+    return session is not None and session.state is State.OPEN and link.phase is Phase.OPEN
+
+
+def _is_quiet(link: Link) -> bool:
+    """Whether a session that was idle is so still, if nothing came meanwhile."""
+    return not (link.outbox.size or link.eof or link.lost) and _is_open(link)
 
 
 def open_clients(clients: list[ServerClient]) -> list[ServerClient]:

@@ -19,8 +19,17 @@ _LAST_WORDS = 0.5
 Action = Callable[["Link", float], None]
 
 
+def first_due(link: Link) -> tuple[float, Action] | None:
+    """Return when something is due in the link's present state, and what; None: nothing is."""
+    first: tuple[float, Action] | None = None
+    for timer in timers(link):
+        if first is None or timer[0] < first[0]:
+            first = timer
+    return first
+
+
 def timers(link: Link) -> Iterator[tuple[float, Action]]:
-    """Yield the times at which something is due in the link's present state, and what."""
+    """Yield all such times and actions."""
     limits, watch, session = link.limits, link.watch, link.session
     if link.phase is Phase.FINISHED:
         return

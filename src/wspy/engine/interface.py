@@ -33,6 +33,12 @@ class Engine(Protocol):
     def on_readable(self, now: float, size: int = ...) -> bool:
         """Read once; return whether anything happened."""
 
+    def read(self, now: float, size: int) -> bytes | None:
+        """Read once; return the bytes, none of them if TCP ended, or None if nothing happened.
+
+        The link has heard of an end, but not of the bytes.
+        """
+
     def on_writable(self, now: float) -> list[Any]:
         """Write what the socket takes; return the marks of what was written whole."""
 

@@ -22,7 +22,7 @@ from ..protocol.outbox import Outbox
 from ..protocol.role import Role
 from ..protocol.session import Session, State
 from ..protocol.stream import FrameStream
-from .deadlines import timers
+from .deadlines import first_due
 from .lifecycle import TLS, Declined, LinkEvent, Opened, Phase
 from .watch import Watch
 
@@ -389,15 +389,12 @@ class Link:
 
     def deadline(self) -> float | None:
         """Return when :meth:`tick` has something to do, or None."""
-        first: float | None = None
-        for when, _ in timers(self):
-            if first is None or when < first:
-                first = when
-        return first
+        due = first_due(self)
+        return None if due is None else due[0]
 
     def tick(self, now: float) -> None:
         """Do what is due first; ask for :meth:`next_event` and for :meth:`deadline` next."""
-        due = min(timers(self), key=lambda timer: timer[0], default=None)
+        due = first_due(self)
         # one at a time, for each changes what else is due
         if due is not None and due[0] <= now:
             due[1](self, now)

@@ -39,18 +39,22 @@ class ReferenceEngine:
         if self.link.phase is Phase.ENDING:
             # it is thrown away, perhaps without end
             size = min(size, _SCRAP)
+        data = self.read(now, size)
+        if data:
+            self.link.receive(data, now)
+        return data is not None
+
+    def read(self, now: float, size: int) -> bytes | None:
         try:
             data = self.sock.recv(size)
         except _NOT_NOW:
-            return False
+            return None
         except OSError:
             self.link.lose(now)
-            return True
-        if data:
-            self.link.receive(data, now)
-        else:
+            return b""
+        if not data:
             self.link.receive_eof(now)
-        return True
+        return data
 
     def feed(self, data: bytes, now: float) -> None:
         self.link.receive(data, now)

@@ -172,6 +172,9 @@ class Fragmenter:
             if packed is not None:
                 self._frames.outbox.push(packed, mark=mark)
                 return
+        if fragment_size is None and not self._frames.extensions:
+            self._frames.send_plain(opcode, message.data, mark)
+            return
         kind = ControlFrame if is_control(opcode) else Frame
         self._send(kind(opcode, message.payload), fragment_size, compress, mark)
 

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
-from .frame import Frame, Header
+from .frame import Frame, Header, pack_header
 from .limits import DEFAULT_LIMITS, Limits
-from .masking import new_masking_key
+from .masking import mask, new_masking_key
 from .opcodes import is_control
 from .outbox import Outbox
 from .parser import FrameParser
@@ -199,14 +199,19 @@ class FrameStream:
         """
         if self._frame_hooks:
             frame = self.apply(self._frame_hooks, frame, compress)
-        self._push(frame, mark)
+        self._push(*self._pack(frame), mark)
 
     def send_pong(self, frame: Frame) -> None:
         """Queue a pong in place of an older one that still waits (RFC 6455 §5.5.3)."""
         self.outbox.push_pong(b"".join(self._pack(frame)))
 
-    def _push(self, frame: Frame, mark: Any) -> None:
-        header, payload = self._pack(frame)
+    def send_plain(self, opcode: int, payload: bytes, mark: Any) -> None:
+        """Queue a whole data frame that no extension changes; as :meth:`send_frame`."""
+        key = self.new_key() if self._masks else b""
+        header = pack_header(0x80 | opcode, len(payload), key)
+        self._push(header, mask(payload, key) if key else payload, mark)
+
+    def _push(self, header: bytes, payload: bytes, mark: Any) -> None:
         if len(payload) < _JOIN_BELOW:
             self.outbox.push(header + payload, mark=mark)
         else:

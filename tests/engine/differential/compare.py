@@ -16,7 +16,7 @@ def compare(played: Case, reference: Stage, other: Stage) -> tuple[int, int, str
     """Play a case on both stages; return messages, those taken, and what differs."""
     (one, none), (two, taken) = reference.play(played), other.play(played)
     messages = sum(event[0] in _MESSAGES for told in one.told.values() for event in told)
-    different = "  the reference used the compiled engine" if none else differ(one, two)
+    different = "  the reference took something without the core" if none else differ(one, two)
     if different:
         different = f"{repr(played)[:1000]}\n  on {other.engine}:\n{different}"
     return messages, taken, different

@@ -18,6 +18,7 @@ from tests.engine.helpers import REQUEST
 from wspy import engine
 from wspy.drivers import epoll, poller, served
 from wspy.engine import accepted
+from wspy.protocol.whole import whole_message
 
 from .acting import ACTS, ENDS, OTHERS
 from .streams import OFFERS, PROFILES, Case
@@ -26,8 +27,9 @@ if engine.is_fast:
     from wspy.drivers import fast
     from wspy.engine._batch import Batch
 
-# of the fast one, reads are its own, or it is fed with what came
-ENGINES = ("reference", "fast", "fed") if engine.is_fast else ("reference",)
+# the core alone, and before it the Python that takes whole messages; or the compiled engine,
+# whose reads are its own, or which is fed with what came
+ENGINES = ("reference", "whole", *(("fast", "fed") if engine.is_fast else ()))
 # turns after which nobody waits any more for something to happen
 _MOST_TURNS = 200
 
@@ -112,19 +114,40 @@ class _Telling(_Server):
         self.story.written[self.names[id(client)]].append(message)
 
 
-# how long a turn is must not matter here
-_CLIENTS: dict[str, type] = {
-    name: type(
-        name.title(),
-        (served.ServerClient if name == "reference" else fast.FastClient,),
-        {"_turn": math.inf},
-    )
-    for name in ENGINES
-}
+class _Reference(served.ServerClient):
+    # how long a turn is must not matter here
+    _turn = math.inf
+
+    def settle(self) -> None:
+        # never idle enough for anything but the core
+        pass
+
+
+class _Whole(served.ServerClient):
+    _turn = math.inf
+
+
+class _Counting:
+    """Stands for ``whole_message``, and counts."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __call__(self, *arguments: Any) -> Any:
+        found = whole_message(*arguments)
+        self.taken += found is not None
+        return found
+
+
+_CLIENTS: dict[str, type] = {"reference": _Reference, "whole": _Whole}
+if engine.is_fast:
+    _CLIENTS["fast"] = _CLIENTS["fed"] = type("Fast", (fast.FastClient,), {"_turn": math.inf})
 
 
 def _new_poller(engine: str, dirty: Any) -> Any:
-    return poller.new_poller() if engine == "reference" else fast.new_poller(dirty, math.inf)
+    if engine in ("fast", "fed"):
+        return fast.new_poller(dirty, math.inf)
+    return poller.new_poller()
 
 
 class Stage:
@@ -145,15 +168,17 @@ class Stage:
         self._open.clear()
 
     def play(self, case: Case) -> tuple[Story, int]:
-        """Return what came of a case, and how many messages the compiled engine took."""
+        """Return what came of a case, and how many messages were taken without the core."""
         server, loop = self._at(case)
         before = accepted()
+        counting = _Counting()
         server.begin(case.actions)
         # there would be a line of the log for almost each case
         silence = mock.patch.object(logging.getLogger("wspy"), "disabled", True)
-        with silence, mock.patch.object(epoll, "NewClient", _CLIENTS[self.engine]):
+        clients = mock.patch.object(epoll, "NewClient", _CLIENTS[self.engine])
+        with silence, clients, mock.patch.object(served, "whole_message", counting):
             _play(server, loop, case, self._feed)
-        return server.story, accepted() - before
+        return server.story, accepted() - before + counting.taken
 
     def _at(self, case: Case) -> tuple[_Server, Any]:
         key = (case.profile, case.tells)
@@ -241,7 +266,7 @@ class _Peer:
         if client.is_finished:
             return False
         # to ask for an engine would make one
-        engine = client._engine if isinstance(client, _CLIENTS["reference"]) else client.core
+        engine = client.core if hasattr(client, "core") else client._engine
         if engine is not None and (engine.finished or not engine.wants_read):
             return bool(reads and engine.wants_write)
         if reads and engine is not None and engine.wants_write:
