@@ -74,10 +74,9 @@ class ServerClient(Routed, AsyncConnection):
         """Do what the socket is ready for; return whether more than the next read may be due."""
         self.server.serving = self
         began = self._now()
-        was_idle, self._is_idle = self._is_idle, False
         try:
-            if events & READ and was_idle:
-                self._is_idle = self._take_whole(now, began)
+            if self._is_idle:
+                self._is_idle = events & READ > 0 and self._take_whole(now, began)
             elif events & READ:
                 with self._lock:
                     if self._engine.wants_read:

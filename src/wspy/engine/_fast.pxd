@@ -26,15 +26,15 @@ cdef class Channel:
     cdef size_t most
     cdef size_t most_gathered
     cdef readonly int descriptor
-    cdef bint is_fast
-    cdef bint reports
+    cdef unsigned char is_fast
+    cdef unsigned char reports
     # whether the peer ended TCP
     cdef readonly bint is_at_end
     # whether nothing but the end of TCP is missing
-    cdef bint is_parting
+    cdef unsigned char is_parting
     # whether the next bytes are the first ones
     cdef public bint is_new
-    cdef bint is_due
+    cdef unsigned char is_due
     cdef unsigned char mask_bit
 
     cdef Gate ready(self)

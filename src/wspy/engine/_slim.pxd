@@ -8,7 +8,6 @@ cdef class Slim(Records):
     cdef readonly object kept
     # the peer's close frame, if it was answered here, and how many bytes of the answer were written
     cdef readonly bytes farewell
-    cdef readonly size_t said
     cdef double _latency
     cdef public double built_at
     cdef public double served_at
@@ -17,6 +16,7 @@ cdef class Slim(Records):
     cdef public int _read_size
     cdef unsigned int _host
     cdef unsigned short _port
+    cdef readonly unsigned short said
     cdef bint _has_host
     cdef public unsigned char interest
     cdef public bint is_dirty
