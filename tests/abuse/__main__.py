@@ -11,7 +11,7 @@ from wspy import engine
 from .case import Abuse
 from .scene import play
 from .tables import ABUSES
-from .verdict import Result, table
+from .verdict import Result, table, typical
 
 _QUICK_AT_ONCE = 6
 
@@ -21,6 +21,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="abuses; all by default")
     parser.add_argument("--quick", action="store_true", help="in little; times are not judged")
     parser.add_argument("--driver", action="append", help="only this driver")
+    parser.add_argument(
+        "--repeat", type=int, default=1, metavar="N", help="show the one between of N"
+    )
     parser.add_argument("--list", action="store_true", help="show the names")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(ABUSES):
@@ -38,7 +41,13 @@ def main() -> int:
     ]
     # in little most of the time is spent waiting, and times are not judged
     with ThreadPoolExecutor(_QUICK_AT_ONCE if arguments.quick else 1) as pool:
-        results = list(pool.map(lambda scene: _play(*scene, full=not arguments.quick), scenes))
+        # in turn, so that a slow moment of the machine meets all of them
+        runs = list(
+            pool.map(
+                lambda scene: _play(*scene, full=not arguments.quick), scenes * arguments.repeat
+            )
+        )
+    results = [typical(runs[at :: len(scenes)]) for at in range(len(scenes))]
     print(f"engine: {engine.name}\n")
     print(table(results))
     missed = sum(bool(result.missed) for result in results)

@@ -14,7 +14,7 @@ from .case import Abuse, Bounds
 from .honest import Latency
 from .scene import Scene, play
 from .tables import ABUSES
-from .verdict import Costs, judge, row
+from .verdict import Costs, judge, row, typical
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,22 @@ def test_times_are_not_judged_in_little() -> None:
     slow = {"dropped": [9.0], "cpu": 9.0, "beside": Latency(100, 1.0, 9.0)}
     assert not judge(_ABUSE, "Server", Costs(**{**_GOOD, **slow}), full=False).missed
     assert len(judge(_ABUSE, "Server", Costs(**{**_GOOD, **slow}), full=True).missed) == 3
+
+
+def test_of_many_runs_the_middle_one_is_shown_with_all_that_was_missed() -> None:
+    runs = []
+    odd: list[tuple[float, dict[str, Any]]]
+    odd = [(0.004, {}), (0.2, {}), (0.009, {}), (0.001, {"told": [1002]}), (0.3, {})]
+    for p99, wrong in odd:
+        costs = Costs(**{**_GOOD, **wrong, "beside": Latency(100, 0.001, p99)})
+        runs.append(judge(_ABUSE, "Server", costs, full=True))
+    result = typical(runs)
+    assert [check.name for check in result.missed] == ["told"]
+    assert "9.00" in row(result)
+    assert typical(runs[1:2]) is runs[1]
+    # of four the worse one of those between
+    missed = [check.name for check in typical(runs[1:]).missed]
+    assert missed == ["told", "honest p99, ms"]
 
 
 def _hoard(scene: Scene) -> None:
