@@ -210,25 +210,6 @@ def test_idle_clients_are_small(count: int) -> None:
         assert after_pings / count < 700
 
 
-def test_a_ping_is_sent_and_its_pong_remembered() -> None:
-    with scene(ping_interval=0.05, ping_timeout=0.2) as made:
-        client, theirs = made.connect()
-        theirs.setblocking(False)
-        for serial in (1, 2):
-            ping = b"\0\0\0" + bytes([serial])
-            assert made.wait(theirs) == b"\x89\x04" + ping
-            # an answer is due
-            assert client.core is not None
-            theirs.sendall(Frame(10, ping, mask=True).pack())
-            made.turn(1)
-            assert isinstance(client.latency, float)
-        assert made.wait(theirs) == b"\x89\x04\0\0\0\3"
-        assert made.wait(theirs)[:1] == b"\x88"
-        wait_until(lambda: made.turn(1) or made.server.told)  # type: ignore[func-returns-value]
-        assert made.server.told[0][0] == 1006
-        assert "ping_timeout" in made.server.told[0][2]
-
-
 def test_a_pong_leaves_nothing_but_the_latency() -> None:
     with scene() as made:
         client, theirs = made.connect()

@@ -14,12 +14,15 @@ from ..engine._epoll import Loop
 from ..engine._slim import Slim
 from ..engine.interface import Engine
 from ..engine.link import Link
+from ..engine.watch import ping_payload
 from ..errors import SocketClosed
 from ..extensions.deflate_message import DeflateMessage
 from ..handshake.accepted import Accepted
 from ..handshake.http import Response
 from ..handshake.quick import Remembered
 from ..protocol.farewell import Farewell
+from ..protocol.frame import ControlFrame
+from ..protocol.opcodes import OPCODE_PING
 from ..protocol.prepared import Prepared
 from ..protocol.session import Session, State
 from ..protocol.stream import Hook
@@ -103,6 +106,10 @@ class FastClient(Slim, Encrypted):
             # the user was told by the one who took the handshake
             link.next_event(self.heard_at)
             link.watch.resume(self.known_latency, self.pings)
+        if self.awaited is not None:
+            link.watch.pinged(self.awaited, self.pinged_at)
+            if not self.is_unanswered:
+                link.watch.received(self.heard_at)
         if self.farewell is not None:
             link.receive_plain(self.farewell, self.heard_at)
             while link.next_event(self.heard_at) is not None:
@@ -264,11 +271,21 @@ class FastClient(Slim, Encrypted):
         if self.core is None:
             # the wheel wakes us for the first thing that may be due
             due = self.deadline()
-            if due is None or now < due:
+            if due is None or now < due or self._ping(now):
                 return
         elif now - self.served_at >= _LINGER:
             self.is_busy = False
         super().tick(now)
+
+    def _ping(self, now: float) -> bool:
+        """Send a keepalive ping without a core; False if that has to do something."""
+        interval = self.server._limits.ping_interval
+        if interval is None or self.awaited is not None or now < self.heard_at + interval:
+            return False
+        if self.origin is None or self.farewell is not None:
+            return False
+        payload = ping_payload(self.pings + 1)
+        return self.ping(ControlFrame(OPCODE_PING, payload).pack(), payload, now)
 
     def deadline(self) -> float | None:
         limits = self.server._limits
@@ -280,6 +297,8 @@ class FastClient(Slim, Encrypted):
             if self.farewell is not None:
                 waits = [limits.close_timeout]
             times += [self.heard_at + wait for wait in waits if wait is not None]
+            if self.awaited is not None and self.is_unanswered:
+                times = [self.pinged_at + (limits.ping_timeout or limits.ping_interval or 0)]
         else:
             self.tell_heard()
             due = super().deadline()

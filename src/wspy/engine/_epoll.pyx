@@ -120,10 +120,12 @@ cdef class Loop:
         :meth:`poll` returns.
     :param patience: seconds; :meth:`poll` returns after handlers that took longer.
 
+    :ivar ahead: seconds by which clients are served later than the clock says, for tests.
     :ivar busy: seconds that handlers took inside the last :meth:`poll`.
     """
 
     cdef readonly double busy
+    cdef public double ahead
     cdef object _epoll
     cdef object _dirty
     cdef double _patience
@@ -205,7 +207,7 @@ cdef class Loop:
             now = monotonic()
             if blocks.total:
                 blocks.expire(now)
-            found = self._serve(count, now)
+            found = self._serve(count, now + self.ahead)
             left = monotonic()
             self.busy = left - now
             if found or len(self._dirty) or self._is_due:

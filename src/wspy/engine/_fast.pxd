@@ -30,6 +30,8 @@ cdef class Channel:
     cdef unsigned char reports
     # whether the peer ended TCP
     cdef readonly bint is_at_end
+    # whether nothing came since our ping
+    cdef readonly unsigned char is_unanswered
     # whether nothing but the end of TCP is missing
     cdef unsigned char is_parting
     # whether the next bytes are the first ones
@@ -40,7 +42,7 @@ cdef class Channel:
     cdef Gate ready(self)
     cdef bint is_touched(self) noexcept
     cdef Outcome greet(self, bytes head, double now, Batch batch) except *
-    cdef bint part(self, unsigned char* data, size_t size, double now) except -1
+    cdef bint control(self, unsigned char* data, size_t size, double now) except -1
     cdef object inflated(self, bytes payload, bint is_text)
     cdef Outcome consume(self, unsigned char* data, size_t size, double now, Batch batch) except *
     cdef int _take(

@@ -25,6 +25,7 @@ class Channel:
     @property
     def is_gathering(self) -> bool: ...
     heard_at: float
+    is_unanswered: int
     descriptor: int
     is_new: bool
     is_at_end: bool

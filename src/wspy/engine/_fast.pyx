@@ -98,8 +98,8 @@ cdef class Channel:
     cdef Outcome greet(self, bytes head, double now, Batch batch) except *:
         return UNREAD
 
-    cdef bint part(self, unsigned char* data, size_t size, double now) except -1:
-        """Answer a close frame; False if the core has to, or if it is none."""
+    cdef bint control(self, unsigned char* data, size_t size, double now) except -1:
+        """Take a control frame that is all there is; False if it is the core's."""
         return False
 
     @property
@@ -193,12 +193,14 @@ cdef class Channel:
         cdef Gate gate = self.ready()
         cdef size_t at = 0
         cdef double since = now
+        cdef bint is_control = False
         if gate.arriving is not None and gate.arriving.body is None:
             # a header alone: it stands before what has come now
             since = gate.arriving.since
             gate.arriving = None
         if self.link is None:
             self.heard_at = now
+            self.is_unanswered = False
         else:
             gate.received = self.received
             gate.heard = now
@@ -206,8 +208,10 @@ cdef class Channel:
         gate.begin(batch, self, now)
         try:
             self._take(data, size, &at, since, now, batch)
-            if at < size and self.part(data + at, size - at, now):
-                at = size
+            if at < size:
+                is_control = self.control(data + at, size - at, now)
+                if is_control:
+                    at = size
         finally:
             # also if KeyboardInterrupt came: nothing is lost
             try:
@@ -220,6 +224,10 @@ cdef class Channel:
         if gate.is_touched or gate.written is not None or not (self.is_fast or self.is_parting):
             self.is_fast = False
             return HANDED_OVER
+        if is_control:
+            # who has nothing else to say is idle again
+            gate = None
+            self.shed()
         return DUE if self.is_due else DONE
 
     cdef int _take(

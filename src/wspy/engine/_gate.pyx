@@ -120,16 +120,18 @@ cdef class Gate:
         """Give back what was claimed; return whether the loop has to see to this connection.
 
         :param packed: the frame.
+        :param message: what it carries, None if that is no message.
         :param sent: bytes of it that the socket took, or -1.
         :param owner: has ``core_link()``, which returns the link, and ``_now()``.
         """
         try:
             if sent == PyBytes_GET_SIZE(packed):
-                if self.reports:
-                    self.add_written([message])
                 # nobody noticed anything
                 self.is_touched = False
-                return self.reports
+                if self.reports and message is not None:
+                    self.add_written([message])
+                    return True
+                return False
             # errors other than a full socket are found again by the core's own write
             link = owner.core_link()
             self.tell()

@@ -6,6 +6,8 @@ cdef class Slim(Records):
     cdef public object _written
     cdef object _place
     cdef readonly object kept
+    cdef readonly bytes awaited
+    cdef readonly double pinged_at
     # the peer's close frame, if it was answered here, and how many bytes of the answer were written
     cdef readonly bytes farewell
     cdef double _latency
@@ -24,3 +26,7 @@ cdef class Slim(Records):
     cdef public bint _was_opened
     cdef public bint _ended
     cdef public bint _is_fresh
+
+    cdef tuple _knowledge(self)
+    cdef bint _take_pong(self, bytes payload, double now) except -1
+    cdef bint _take_close(self, bytes frame, bytes payload, double now) except -1

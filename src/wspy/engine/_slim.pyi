@@ -10,6 +10,8 @@ class Slim(Records):
     server: Any
     core: Engine | None
     origin: bytes | Accepted | None
+    awaited: bytes | None
+    pinged_at: float
     farewell: bytes | None
     said: int
     pings: int
@@ -31,4 +33,5 @@ class Slim(Records):
     def retire(self) -> None: ...
     kept: Any
     def keep(self, sock: Any) -> Any: ...
+    def ping(self, frame: bytes, payload: bytes, now: float) -> bool: ...
     def recall(self) -> Accepted | None: ...

@@ -32,9 +32,11 @@ cdef extern from "sys/socket.h" nogil:
 
 cdef enum:
     ADDRESS_ROOM = 16
-    # of a masked close frame (RFC 6455 §5.2, §5.5)
-    CLOSE_HEADER = 6
-    MOST_CLOSE = 6 + 125
+    # RFC 6455 §5.2, §5.5: what a masked control frame begins with, and how long it may be
+    CONTROL_HEADER = 6
+    MOST_CONTROL = 6 + 125
+    CLOSE = 0x88
+    PONG = 0x8A
 
 
 cdef class Slim(Records):
@@ -58,7 +60,9 @@ cdef class Slim(Records):
     :ivar farewell: the peer's close frame, if it was answered without a core.
     :ivar said: how many bytes of the answer were written.
     :ivar heard_at: when a byte came last, or when it began; a core's watch knows better.
-    :ivar pings: how many were sent by the core's watch.
+    :ivar pings: how many were sent.
+    :ivar awaited: the payload of one that was sent without a core, as long as no pong had it;
+        then :attr:`pinged_at` is when, and :attr:`is_unanswered` whether nothing came since.
     """
 
     def __cinit__(self, *arguments, **options):
@@ -80,6 +84,7 @@ cdef class Slim(Records):
             self.link = link
             self.received = received
             self.is_new = False
+            self.awaited = None
         return self.core
 
     def drop(self, origin):
@@ -124,16 +129,17 @@ cdef class Slim(Records):
 
     @property
     def _engine(self):
-        cdef bint ended, parting
         core = self.core
         while core is None:
-            ended = self._ended
-            parting = self.is_parting
+            before = self._knowledge()
             made = self._build()
             # what it was made of may have changed meanwhile
-            if ended == self._ended and parting == self.is_parting:
+            if before == self._knowledge():
                 core = self.adopt(made)
         return core
+
+    cdef tuple _knowledge(self):
+        return self._ended, self.is_parting, self.awaited, self.is_unanswered
 
     def recall(self):
         """Return what the handshake came to, always the same object; None before."""
@@ -173,25 +179,64 @@ cdef class Slim(Records):
         self.shed()
         return DONE
 
-    # the end
+    # control frames
 
-    cdef bint part(self, unsigned char* data, size_t size, double now) except -1:
+    cdef bint control(self, unsigned char* data, size_t size, double now) except -1:
         cdef Gate gate = self._gate
         cdef uint32_t key
-        cdef ssize_t sent
-        cdef bytes payload, answer, frame
-        # RFC 6455 §5.5: FIN, masked, and no RSV bits; of what follows the core has to know
-        if size < CLOSE_HEADER or size > MOST_CLOSE or data[0] != 0x88:
+        cdef size_t length = size - CONTROL_HEADER
+        cdef bytes payload
+        # RFC 6455 §5.5: masked, of one frame; of what follows the core has to know
+        if size < CONTROL_HEADER or size > MOST_CONTROL or data[1] != (0x80 | length):
             return False
-        if data[1] != (0x80 | (size - CLOSE_HEADER)) or self.link is not None:
+        if (data[0] != CLOSE and data[0] != PONG) or self.link is not None:
             return False
         if gate.is_touched or gate.arriving is not None or not gate.flush():
             return False
         memcpy(&key, data + 2, 4)
-        frame = PyBytes_FromStringAndSize(<char*> data, size)
-        payload = PyBytes_FromStringAndSize(NULL, size - CLOSE_HEADER)
-        xor(<unsigned char*> PyBytes_AS_STRING(payload), data + CLOSE_HEADER, size - CLOSE_HEADER, key)
-        answer = self._part(payload, now)
+        payload = PyBytes_FromStringAndSize(NULL, length)
+        xor(<unsigned char*> PyBytes_AS_STRING(payload), data + CONTROL_HEADER, length, key)
+        if data[0] == PONG:
+            return self._take_pong(payload, now)
+        return self._take_close(PyBytes_FromStringAndSize(<char*> data, size), payload, now)
+
+    def ping(self, bytes frame not None, bytes payload not None, double now):
+        """Write a ping; False if the core has to."""
+        cdef Gate gate = self.ready()
+        if self.core is not None or gate.arriving is not None or not gate.claim():
+            return False
+        self.pings += 1
+        self.awaited = payload
+        self.pinged_at = now
+        self.is_unanswered = True
+        # what the socket does not take is the core's, which knows of the ping
+        gate.finish(
+            frame,
+            send(
+                self.descriptor, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame),
+                MSG_NOSIGNAL | MSG_DONTWAIT,
+            ),
+            None,
+            self,
+        )
+        return True
+
+    cdef bint _take_pong(self, bytes payload, double now) except -1:
+        """Take the answer to our ping; any other pong is the core's."""
+        if self.awaited is None or payload != self.awaited:
+            return False
+        self.awaited = None
+        self._latency = now - self.pinged_at
+        self._call(self.onpong, payload)
+        if not self._gate.is_touched:
+            self._gate.flush()
+        return True
+
+    cdef bint _take_close(self, bytes frame, bytes payload, double now) except -1:
+        """Answer a close frame, if the core would do it like that."""
+        cdef Gate gate = self._gate
+        cdef ssize_t sent
+        cdef bytes answer = self._part(payload, now)
         if answer is None or not gate.hold():
             return False
         try:

@@ -14,6 +14,11 @@ _LEAST_PROGRESS = 16 * 1024
 _PINGS_KEPT = 8
 
 
+def ping_payload(serial: int) -> bytes:
+    """Return the payload of a keepalive ping, by its number."""
+    return serial.to_bytes(4, "big")
+
+
 class Watch:
     """The times of one connection, in seconds of the driver's clock.
 
@@ -79,7 +84,7 @@ class Watch:
     def new_payload(self) -> bytes:
         """Return a payload that differs from those of other pings under way."""
         self._serial += 1
-        return self._serial.to_bytes(4, "big")
+        return ping_payload(self._serial)
 
     def pinged(self, payload: bytes, now: float) -> None:
         """Take note of a ping that was sent."""

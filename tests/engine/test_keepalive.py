@@ -1,0 +1,177 @@
+"""Keepalive of idle clients: pings and pongs that need no core, and say what a core says."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Any
+
+import pytest
+
+import wspy
+from tests.engine.test_slim import TEXT, Scene, pytestmark, scene
+from wspy.protocol.frame import Frame
+
+__all__ = ["pytestmark"]
+
+KINDS = ("fast", "reference")
+INTERVAL, TIMEOUT = 20.0, 5.0
+ECHO = b"\x81\x05hello"
+
+
+def pong(serial: int) -> bytes:
+    return Frame(10, bytes((0, 0, 0, serial)), mask=True).pack()
+
+
+def ping(serial: int) -> bytes:
+    return b"\x89\x04\0\0\0" + bytes((serial,))
+
+
+class Keeping(Scene):
+    """A scene of one client whose pongs are noted."""
+
+    def __init__(self, kind: str, **options: Any) -> None:
+        super().__init__(kind, **{"ping_interval": INTERVAL, "ping_timeout": TIMEOUT, **options})
+        self.pongs: list[bytes] = []
+        self.server.onpong = self._note  # type: ignore[method-assign]
+        self.client, self.theirs = self.connect()
+        self.theirs.setblocking(False)
+
+    def _note(self, client: Any, payload: bytes) -> None:
+        self.pongs.append(payload)
+        client.send("a pong")
+
+    def after(self, seconds: float) -> bytes:
+        """Return what the client is sent within the next seconds."""
+        self.pass_by(seconds)
+        return self.said()
+
+    def pass_by(self, seconds: float) -> None:
+        self.ahead += seconds
+        if hasattr(self.loop, "ahead"):
+            self.loop.ahead = self.ahead
+
+    def say(self, data: bytes) -> bytes:
+        self.theirs.sendall(data)
+        return self.said()
+
+    def said(self) -> bytes:
+        self.turn()
+        with contextlib.suppress(BlockingIOError):
+            return self.theirs.recv(1 << 16)
+        return b""
+
+
+@contextlib.contextmanager
+def keeping(kind: str, **options: Any) -> Any:
+    made = Keeping(kind, **options)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pings_and_pongs(kind: str) -> None:
+    with keeping(kind) as made:
+        assert made.after(INTERVAL - 1) == b""
+        for serial in (1, 2, 3):
+            assert made.after(INTERVAL + 0.2) == ping(serial)
+            assert kind == "reference" or made.client.core is None
+            made.pass_by(0.5)
+            assert made.say(pong(serial)) == b"\x81\x06a pong"
+            assert made.client.latency == pytest.approx(0.5, abs=0.2)
+            assert kind == "reference" or made.client.core is None
+        assert made.pongs == [bytes((0, 0, 0, serial)) for serial in (1, 2, 3)]
+        assert made.after(INTERVAL + 0.2) == ping(4)
+        assert made.after(TIMEOUT - 0.5) == b""
+        assert made.after(1)[:1] == b"\x88"
+        made.theirs.close()
+        made.turn()
+        assert "ping_timeout" in made.server.told[0][2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("pong_first", [False, True])
+def test_any_byte_is_an_answer(kind: str, pong_first: bool) -> None:
+    with keeping(kind) as made:
+        assert made.after(INTERVAL + 0.2) == ping(1)
+        assert made.say(TEXT) == ECHO
+        assert made.client.latency is None
+        assert made.after(TIMEOUT + 1) == b""
+        if pong_first:
+            assert made.say(pong(1)) == b"\x81\x06a pong"
+            assert made.client.latency == pytest.approx(TIMEOUT + 1, abs=0.5)
+        assert made.after(INTERVAL + 0.2) == ping(2)
+        assert made.say(pong(2)) == b"\x81\x06a pong"
+        assert made.client.latency == pytest.approx(0, abs=0.2)
+        assert len(made.pongs) == 1 + pong_first
+
+
+SAID = {
+    "another pong": Frame(10, b"\0\0\0\7", mask=True).pack(),
+    "an empty pong": Frame(10, b"", mask=True).pack(),
+    "a pong and more": pong(1) + TEXT,
+    "more and a pong": TEXT + pong(1),
+    "two pongs": pong(1) + pong(1),
+    "an unmasked pong": Frame(10, b"\0\0\0\1", mask=False).pack(),
+    "a pong with a bit": Frame(10, b"\0\0\0\1", mask=True, rsv1=True).pack(),
+    "a part of a pong": b"\x0a" + pong(1)[1:],
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize("at", [0, 1, 4])
+def test_what_is_said_after_a_ping_means_what_it_means_to_a_core(said: str, at: int) -> None:
+    told = []
+    for kind in KINDS:
+        with keeping(kind) as made:
+            assert made.after(INTERVAL + 0.2) == ping(1)
+            heard = made.say(SAID[said][:at]) + made.say(SAID[said][at:])
+            latency = made.client.latency is None
+            # what is due then shows what is remembered
+            heard += made.after(TIMEOUT + 0.5) + made.after(INTERVAL) + made.after(TIMEOUT + 0.5)
+            made.theirs.close()
+            made.turn()
+            told.append((heard, latency, made.pongs, made.server.told))
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_timeout_pings_go_on(kind: str) -> None:
+    with keeping(kind, ping_timeout=None) as made:
+        for serial in (1, 2, 3):
+            assert made.after(INTERVAL + 0.2) == ping(serial)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_asks_between_ping_and_pong_changes_nothing(kind: str) -> None:
+    with keeping(kind) as made:
+        assert made.after(INTERVAL + 0.2) == ping(1)
+        assert made.client.request.target == "/"
+        made.client.send_ping(b"mine")
+        assert made.said() == b"\x89\x04mine"
+        made.pass_by(1)
+        assert made.say(pong(1)) == b"\x81\x06a pong"
+        assert made.client.latency == pytest.approx(1, abs=0.2)
+        made.say(Frame(10, b"mine", mask=True).pack())
+        assert made.pongs == [b"\0\0\0\1", b"mine"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_ping_to_a_full_socket_waits(kind: str) -> None:
+    with keeping(kind, full_timeout=None) as made:
+        ours = socket.socket(fileno=made.client.descriptor)
+        filler = b"\x81\x7e\x10\x00" + b"." * 4096
+        for piece in (filler, b"."):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    ours.send(piece)
+        ours.detach()
+        made.pass_by(INTERVAL + 0.2)
+        made.turn()
+        received = b""
+        while not received.endswith(ping(1)):
+            received += made.said()
+        assert made.say(pong(1)) == b"\x81\x06a pong"
+        assert made.client.state is wspy.State.OPEN
