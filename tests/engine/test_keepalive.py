@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import wspy
-from tests.engine.test_slim import TEXT, Scene, pytestmark, scene
+from tests.engine.test_slim import TEXT, Scene, pytestmark
 from wspy.protocol.frame import Frame
 
 __all__ = ["pytestmark"]
@@ -77,11 +77,11 @@ def test_pings_and_pongs(kind: str) -> None:
         assert made.after(INTERVAL - 1) == b""
         for serial in (1, 2, 3):
             assert made.after(INTERVAL + 0.2) == ping(serial)
-            assert kind == "reference" or made.client.core is None
+            assert kind == "reference" or made.client.built_at < 0
             made.pass_by(0.5)
             assert made.say(pong(serial)) == b"\x81\x06a pong"
             assert made.client.latency == pytest.approx(0.5, abs=0.2)
-            assert kind == "reference" or made.client.core is None
+            assert kind == "reference" or made.client.built_at < 0
         assert made.pongs == [bytes((0, 0, 0, serial)) for serial in (1, 2, 3)]
         assert made.after(INTERVAL + 0.2) == ping(4)
         assert made.after(TIMEOUT - 0.5) == b""
@@ -175,3 +175,57 @@ def test_a_ping_to_a_full_socket_waits(kind: str) -> None:
             received += made.said()
         assert made.say(pong(1)) == b"\x81\x06a pong"
         assert made.client.state is wspy.State.OPEN
+
+
+PINGS = {
+    "a ping": Frame(9, b"are you there?", mask=True).pack(),
+    "an empty ping": Frame(9, b"", mask=True).pack(),
+    "a long ping": Frame(9, bytes(range(125)), mask=True).pack(),
+    "a ping after a message": TEXT + Frame(9, b"?", mask=True).pack(),
+    "a ping before a message": Frame(9, b"?", mask=True).pack() + TEXT,
+    "many pings": b"".join(Frame(9, bytes([n]), mask=True).pack() for n in range(50)),
+    "too long a ping": Frame(9, bytes(126), mask=True).pack(),
+    "an unmasked ping": Frame(9, b"?", mask=False).pack(),
+    "a part of a ping": b"\x09" + Frame(9, b"?", mask=True).pack()[1:],
+    "a ping with a bit": Frame(9, b"?", mask=True, rsv2=True).pack(),
+}
+# of those one needs no core that comes last and whole
+QUICK = ("a ping", "an empty ping", "a long ping", "a ping after a message")
+
+
+@pytest.mark.parametrize("act", ["nothing", "send", "raise", "close", "abort", "request"])
+@pytest.mark.parametrize("said", PINGS)
+def test_pings_of_peers_are_answered_as_by_a_core(said: str, act: str) -> None:
+    acts: dict[str, Any] = {
+        "nothing": lambda client: None,
+        "send": lambda client: client.send("a ping"),
+        "raise": lambda client: [][0],
+        "close": lambda client: client.close(4000, "enough"),
+        "abort": lambda client: client.abort(),
+        "request": lambda client: client.send(client.request.target),
+    }
+    told = []
+    for kind in KINDS:
+        with keeping(kind) as made:
+            pings: list[bytes] = []
+
+            def onping(client: Any, payload: bytes, pings: list[bytes] = pings) -> None:
+                pings.append(payload)
+                acts[act](client)
+
+            made.server.onping = onping
+            heard = made.say(PINGS[said])
+            if kind == "fast" and act in ("nothing", "send"):
+                assert (made.client.built_at < 0) is (said in QUICK)
+            if said == "many pings":
+                heard += b"".join(made.said() for _ in range(20))
+                # only the newest has to be answered (RFC 6455 §5.5.3)
+                heard = heard[-3:]
+            made.theirs.close()
+            made.turn()
+            told.append((heard, pings, made.server.told))
+    if act != "abort":
+        assert told[0] == told[1]
+    else:
+        # of what was sent before, much or little was written
+        assert told[0][1:] == told[1][1:]

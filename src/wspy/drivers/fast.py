@@ -21,7 +21,7 @@ from ..handshake.accepted import Accepted
 from ..handshake.http import Response
 from ..handshake.quick import Remembered
 from ..protocol.farewell import Farewell
-from ..protocol.frame import ControlFrame
+from ..protocol.frame import ControlFrame, pong_frame
 from ..protocol.opcodes import OPCODE_PING
 from ..protocol.prepared import Prepared
 from ..protocol.session import Session, State
@@ -244,6 +244,10 @@ class FastClient(Slim, Encrypted):
         written, self._written = self._written, ()
         for message in written:
             self._call(self.onsent, message)
+
+    @staticmethod
+    def _pong(payload: bytes) -> bytes:
+        return pong_frame(payload).pack()
 
     def _part(self, payload: bytes, now: float) -> bytes | None:
         # each step is a line of the log there

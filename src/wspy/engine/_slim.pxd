@@ -28,5 +28,6 @@ cdef class Slim(Records):
     cdef public bint _is_fresh
 
     cdef tuple _knowledge(self)
+    cdef bint _take_ping(self, bytes payload) except -1
     cdef bint _take_pong(self, bytes payload, double now) except -1
     cdef bint _take_close(self, bytes frame, bytes payload, double now) except -1

@@ -36,6 +36,7 @@ cdef enum:
     CONTROL_HEADER = 6
     MOST_CONTROL = 6 + 125
     CLOSE = 0x88
+    PING = 0x89
     PONG = 0x8A
 
 
@@ -48,6 +49,7 @@ cdef class Slim(Records):
     - ``_answer(head)``: returns the response to a request, or None if the core has to,
     - ``_remember(head)``: returns what a handshake that was answered so agreed upon,
     - ``_welcome()``: tells the user that the client is there,
+    - ``_pong(payload)``: returns the answer to a ping,
     - ``_part(payload, now)``: returns the answer to a close frame, or None if the core has to.
 
     What it has as attributes of its own is what drivers remember of any client.
@@ -189,7 +191,7 @@ cdef class Slim(Records):
         # RFC 6455 §5.5: masked, of one frame; of what follows the core has to know
         if size < CONTROL_HEADER or size > MOST_CONTROL or data[1] != (0x80 | length):
             return False
-        if (data[0] != CLOSE and data[0] != PONG) or self.link is not None:
+        if not CLOSE <= data[0] <= PONG or self.link is not None:
             return False
         if gate.is_touched or gate.arriving is not None or not gate.flush():
             return False
@@ -198,6 +200,8 @@ cdef class Slim(Records):
         xor(<unsigned char*> PyBytes_AS_STRING(payload), data + CONTROL_HEADER, length, key)
         if data[0] == PONG:
             return self._take_pong(payload, now)
+        if data[0] == PING:
+            return self._take_ping(payload)
         return self._take_close(PyBytes_FromStringAndSize(<char*> data, size), payload, now)
 
     def ping(self, bytes frame not None, bytes payload not None, double now):
@@ -219,6 +223,14 @@ cdef class Slim(Records):
             None,
             self,
         )
+        return True
+
+    cdef bint _take_ping(self, bytes payload) except -1:
+        cdef Gate gate = self._gate
+        gate.put(self._pong(payload))
+        self._call(self.onping, payload)
+        if not gate.is_touched:
+            gate.flush()
         return True
 
     cdef bint _take_pong(self, bytes payload, double now) except -1:

@@ -8,7 +8,7 @@ from ..errors import ProtocolError
 from .close import CLOSE_NO_STATUS, pack_close, unpack_close
 from .masking import mask as mask_bytes
 from .masking import new_masking_key
-from .opcodes import OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_NAMES, is_control
+from .opcodes import OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_NAMES, OPCODE_PONG, is_control
 
 Payload = str | bytes | bytearray | memoryview
 
@@ -210,6 +210,11 @@ def close_frame(
 ) -> ControlFrame:
     """Build a close frame; see :func:`wspy.protocol.close.pack_close` for what is raised."""
     return ControlFrame(OPCODE_CLOSE, pack_close(code, reason), mask=mask)
+
+
+def pong_frame(payload: bytes) -> ControlFrame:
+    """Build the answer to a ping with this payload (RFC 6455 §5.5.2, §5.5.3)."""
+    return ControlFrame(OPCODE_PONG, payload)
 
 
 def pack_header(first: int, length: int, key: bytes) -> bytes:

@@ -27,7 +27,7 @@ from .close import CLOSE_NO_STATUS, CLOSE_NORMAL, CLOSE_UNABLE, pack_close, unpa
 from .events import Close, Event, Failure, Ping, Pong, Progress
 from .failure import cause_of, code_of, detached, detail_of, reason_of
 from .fragmentation import Fragmenter, Reassembler
-from .frame import ControlFrame, Frame, Header, Payload, to_bytes
+from .frame import ControlFrame, Frame, Header, Payload, pong_frame, to_bytes
 from .limits import DEFAULT_LIMITS, Limits
 from .message import Message, make_message, to_message
 from .opcodes import (
@@ -214,7 +214,7 @@ class Session:
         if opcode == OPCODE_PING:
             # RFC 6455 §5.5.2, §5.5.3: the pong has the ping's payload
             if self.sent is None:
-                self.frames.send_pong(ControlFrame(OPCODE_PONG, frame.payload))
+                self.frames.send_pong(pong_frame(frame.payload))
             return Ping(frame.payload)
         if opcode == OPCODE_PONG:
             # RFC 6455 §5.5.3: one that nobody asked for is legal
