@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -45,11 +46,6 @@ class Keeping(Scene):
         """Return what the client is sent within the next seconds."""
         self.pass_by(seconds)
         return self.said()
-
-    def pass_by(self, seconds: float) -> None:
-        self.ahead += seconds
-        if hasattr(self.loop, "ahead"):
-            self.loop.ahead = self.ahead
 
     def say(self, data: bytes) -> bytes:
         self.theirs.sendall(data)
@@ -229,3 +225,72 @@ def test_pings_of_peers_are_answered_as_by_a_core(said: str, act: str) -> None:
     else:
         # of what was sent before, much or little was written
         assert told[0][1:] == told[1][1:]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("handler", ["onping", "onpong"])
+def test_an_interrupt_in_a_handler_doubles_nothing(kind: str, handler: str) -> None:
+    with keeping(kind) as made:
+        seen: list[bytes] = []
+
+        def interrupt(client: Any, payload: bytes) -> None:
+            seen.append(payload)
+            raise KeyboardInterrupt
+
+        setattr(made.server, handler, interrupt)
+        assert made.after(INTERVAL + 0.2) == ping(1)
+        with pytest.raises(KeyboardInterrupt):
+            made.say(Frame(9, b"?", mask=True).pack() if handler == "onping" else pong(1))
+        made.client.serve(0, made.server._clock())
+        assert made.said() == (b"\x8a\x01?" if handler == "onping" else b"")
+        assert len(seen) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_ping_to_a_peer_that_does_not_read_begins_full_timeout(kind: str) -> None:
+    with keeping(kind, ping_timeout=None, full_timeout=5.0) as made:
+        ours = socket.socket(fileno=made.client.descriptor)
+        for piece in (b"\x81\x7e\x10\x00" + b"." * 4096, b"."):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    ours.send(piece)
+        ours.detach()
+        made.pass_by(INTERVAL + 0.2)
+        made.turn()
+        made.pass_by(5.2)
+        made.turn()
+        made.pass_by(0.2)
+        made.turn()
+        assert made.client.is_finished
+        assert "full_timeout" in made.server.told[0][2]
+
+
+def _while_a_pong_is_made(made: Keeping, act: Any, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Return what comes of a ping, if something is done at a bad moment."""
+
+    def pong_of(payload: bytes) -> bytes:
+        act(made.client)
+        return Frame(10, payload).pack()
+
+    monkeypatch.setattr(type(made.client), "_pong", staticmethod(pong_of))
+    return made.say(Frame(9, b"?", mask=True).pack())
+
+
+@pytest.mark.parametrize("size", [7, 5000])
+def test_what_is_sent_while_a_pong_is_made_is_not_lost(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with keeping("fast") as made:
+        said = _while_a_pong_is_made(made, lambda client: client.send("m" * size), monkeypatch)
+        message = Frame(1, "m" * size).pack()
+        assert said in (message + b"\x8a\x01?", b"\x8a\x01?" + message)
+
+
+def test_no_pong_follows_a_close_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    def close(client: Any) -> None:
+        thread = threading.Thread(target=client.close, args=(4000, "enough"))
+        thread.start()
+        thread.join()
+
+    with keeping("fast") as made:
+        assert _while_a_pong_is_made(made, close, monkeypatch).endswith(b"enough")

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import struct
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 import wspy
 from tests.engine.helpers import REQUEST
 from tests.engine.test_slim import TEXT, Scene, pytestmark, scene
+from wspy.drivers import epoll
 from wspy.protocol.close import pack_close
 from wspy.protocol.frame import Frame
 from wspy.protocol.opcodes import OPCODE_CLOSE
+from wspy.protocol.prepared import Prepared
 
 __all__ = ["pytestmark"]
 
@@ -216,3 +219,30 @@ def test_the_log_is_that_of_a_core(caplog: pytest.LogCaptureFixture) -> None:
             made.turn()
             lines.append([record.getMessage() for record in caplog.records])
     assert lines[0] == lines[1]
+
+
+def test_a_broadcast_at_that_moment_misses_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scene() as made:
+        client, theirs = made.connect()
+        missed: list[Any] = []
+
+        class Late(Prepared):
+            def packed(self, frames: Any) -> bytes | None:
+                found = super().packed(frames)
+                is_looking.set()
+                assert may_go_on.wait(10)
+                return found
+
+        monkeypatch.setattr(epoll, "Prepared", Late)
+        is_looking, may_go_on = threading.Event(), threading.Event()
+        thread = threading.Thread(target=lambda: missed.extend(made.server.broadcast("news")))
+        thread.start()
+        assert is_looking.wait(10)
+        assert made.ask(theirs, NORMAL) == ANSWER
+        may_go_on.set()
+        thread.join()
+        made.turn()
+        assert missed == [client]
+        assert not client.is_finished
+        theirs.settimeout(10)
+        assert theirs.recv(10) == b""

@@ -71,6 +71,12 @@ class Scene:
         self.client_class: Any = fast.FastClient if is_fast else served.ServerClient
         self.ends: list[socket.socket] = []
 
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass."""
+        self.ahead += seconds
+        if hasattr(self.loop, "ahead"):
+            self.loop.ahead = self.ahead
+
     def turn(self, times: int = 3) -> None:
         for _ in range(times):
             self.server._turn(self.loop)

@@ -270,8 +270,7 @@ class FastClient(Slim, Encrypted):
             self.retire()
         return True
 
-    def tick(self, now: float | None = None) -> None:
-        now = self._now() if now is None else now
+    def _tick(self, now: float) -> None:
         if self.core is None:
             # the wheel wakes us for the first thing that may be due
             due = self.deadline()
@@ -279,7 +278,7 @@ class FastClient(Slim, Encrypted):
                 return
         elif now - self.served_at >= _LINGER:
             self.is_busy = False
-        super().tick(now)
+        super()._tick(now)
 
     def _ping(self, now: float) -> bool:
         """Send a keepalive ping without a core; False if that has to do something."""

@@ -55,9 +55,6 @@ class ServerClient(Routed, AsyncConnection):
         self.slot = -1
         self.is_dirty = False
         self._read_size = _LITTLE
-        self._hears_written = server.wants_sent
-        # whether the session is idle, and whole messages may be taken without it
-        self._is_idle = False
 
     def send_prepared(self, prepared: Prepared) -> bool:
         """Queue one of many copies of a message; as :meth:`send`."""
@@ -89,6 +86,8 @@ class ServerClient(Routed, AsyncConnection):
             self._read_size = min(READ_SIZE, max(_LITTLE, size))
         except Exception as error:
             self.give_up(error)
+        finally:
+            self.server.serving = None
         return not self._is_idle
 
     def _take_whole(self, now: float, began: float) -> bool:
@@ -116,10 +115,13 @@ class ServerClient(Routed, AsyncConnection):
             # also if KeyboardInterrupt came: nothing is lost
             if at < size:
                 with self._lock:
-                    link.receive_plain(data[at:], now)
+                    # whoever took the lock meanwhile may have read on
+                    link.receive_plain(data[at:], now, first=True)
         if at == size and link.outbox.size:
             self._write(now)
-        return at == size and not self._written and _is_quiet(link)
+        # of a ping that a handler sent the loop has to know when it is due
+        is_known = not self._written and link.watch.remains is not None
+        return at == size and is_known and _is_quiet(link)
 
     def _write(self, now: float) -> None:
         # what handlers sent goes out here; what is sent later needs a turn of its own
@@ -128,12 +130,16 @@ class ServerClient(Routed, AsyncConnection):
 
     def tick(self, now: float | None = None) -> None:
         try:
-            super().tick(now)
+            self._tick(self._now() if now is None else now)
         except Exception as error:
             self.give_up(error)
 
+    def _tick(self, now: float) -> None:
+        super().tick(now)
+
     def give_up(self, error: Exception) -> None:
         """Let no mistake of an extension's or of ours end the loop."""
+        self._is_idle = False
         self._report_raised("internal error", error)
         with self._lock:
             self._engine.link.finish()

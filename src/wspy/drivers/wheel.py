@@ -57,7 +57,7 @@ class Wheel(Generic[T]):
         if not self._slots or self._first > current or self._seek() > current:
             return None
         # the newest, for a dict finds its oldest ones slowly once many of them have gone
-        member = next(reversed(self._slots[self._first]))
+        member, _ = self._slots[self._first].popitem()
         self.forget(member)
         return member
 

@@ -96,6 +96,11 @@ cdef class Run:
             self.alike = gate.alike
         if self.packed is None or not gate.claim():
             return False
+        if not channel.is_fast:
+            # a close frame was answered meanwhile
+            gate.is_touched = True
+            gate.release()
+            return False
         shot = &self.shots[self.count]
         shot.descriptor = gate.descriptor
         shot.packed = <PyObject*> self.packed

@@ -306,6 +306,7 @@ cdef class Loop:
             size = recv(channel.descriptor, self._buffer, READ_SIZE, MSG_DONTWAIT)
             code = errno
             if size > 0:
+                channel.hear(now)
                 channel.crypt.feed(self._buffer, size)
         finally:
             gate.release()

@@ -42,7 +42,8 @@ cdef class Channel:
     cdef Gate ready(self)
     cdef bint is_touched(self) noexcept
     cdef Outcome greet(self, bytes head, double now, Batch batch) except *
-    cdef bint control(self, unsigned char* data, size_t size, double now) except -1
+    cdef bint control(self, unsigned char* data, size_t size, size_t* at, double now) except -1
+    cdef int hear(self, double now) except -1
     cdef object inflated(self, bytes payload, bint is_text)
     cdef Outcome consume(self, unsigned char* data, size_t size, double now, Batch batch) except *
     cdef int _take(

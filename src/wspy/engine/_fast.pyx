@@ -98,7 +98,7 @@ cdef class Channel:
     cdef Outcome greet(self, bytes head, double now, Batch batch) except *:
         return UNREAD
 
-    cdef bint control(self, unsigned char* data, size_t size, double now) except -1:
+    cdef bint control(self, unsigned char* data, size_t size, size_t* at, double now) except -1:
         """Take a control frame that is all there is; False if it is the core's."""
         return False
 
@@ -175,6 +175,12 @@ cdef class Channel:
             self.core_link().session.refuse(failure)
         return None
 
+    cdef int hear(self, double now) except -1:
+        """Take note that something came, for the core to be told when it asks."""
+        self._gate.received = self.received
+        self._gate.heard = now
+        return 0
+
     def tell_heard(self):
         """Tell the core when the peer was heard."""
         if self._gate is not None:
@@ -202,23 +208,21 @@ cdef class Channel:
             self.heard_at = now
             self.is_unanswered = False
         else:
-            gate.received = self.received
-            gate.heard = now
+            self.hear(now)
         self.is_due = False
         gate.begin(batch, self, now)
         try:
             self._take(data, size, &at, since, now, batch)
             if at < size:
-                is_control = self.control(data + at, size - at, now)
-                if is_control:
-                    at = size
+                is_control = self.control(data, size, &at, now)
         finally:
             # also if KeyboardInterrupt came: nothing is lost
             try:
                 if at < size:
                     with gate:
                         rest = PyBytes_FromStringAndSize(<char*> data + at, size - at)
-                        self.core_link().receive_plain(rest, now)
+                        # whoever took the lock meanwhile may have read on
+                        self.core_link().receive_plain(rest, now, first=True)
             finally:
                 gate.end()
         if gate.is_touched or gate.written is not None or not (self.is_fast or self.is_parting):
@@ -292,7 +296,9 @@ cdef class Channel:
         if not frame.take(data, size, now, batch.blocks, at):
             # whoever takes the lock hands it over
             with gate:
-                pass
+                rest = PyBytes_FromStringAndSize(<char*> data + at[0], size - at[0])
+                at[0] = size
+                self.core_link().receive_plain(rest, now)
             return 0
         if frame.have < frame.header.length:
             return 0

@@ -46,6 +46,7 @@ cdef class Records(Channel):
         try:
             PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
             try:
+                self.hear(now)
                 self.crypt.feed(<unsigned char*> view.buf, view.len)
             finally:
                 PyBuffer_Release(&view)
@@ -68,7 +69,7 @@ cdef class Records(Channel):
         cdef Gate gate = self._gate
         cdef Crypt crypt = self.crypt
         cdef Outcome outcome = DONE
-        cdef bint is_due = False
+        cdef bint is_due = False, is_broken = False
         cdef Piece piece
         try:
             while True:
@@ -78,6 +79,11 @@ cdef class Records(Channel):
                     break
                 try:
                     self._decrypt(place, room, whole, now, batch, &piece)
+                except BaseException:
+                    # nobody knows what was decrypted: better no byte than a wrong one
+                    is_broken = True
+                    self.core_link().abort()
+                    raise
                 finally:
                     gate.release()
                 if not piece.size:
@@ -87,7 +93,8 @@ cdef class Records(Channel):
                 if outcome == HANDED_OVER or crypt.stopped is not None or not crypt.has_input:
                     break
         except BaseException:
-            self.read_on(now)
+            if not is_broken:
+                self.read_on(now)
             raise
         if crypt.stopped is not None:
             error = crypt.stopped

@@ -8,7 +8,7 @@ cdef class Slim(Records):
     cdef readonly object kept
     cdef readonly bytes awaited
     cdef readonly double pinged_at
-    # the peer's close frame, if it was answered here, and how many bytes of the answer were written
+    # the peer's close frame, if it was answered here; of the answer, `said` bytes were written
     cdef readonly bytes farewell
     cdef double _latency
     cdef public double built_at
@@ -28,6 +28,8 @@ cdef class Slim(Records):
     cdef public bint _is_fresh
 
     cdef tuple _knowledge(self)
-    cdef bint _take_ping(self, bytes payload) except -1
-    cdef bint _take_pong(self, bytes payload, double now) except -1
-    cdef bint _take_close(self, bytes frame, bytes payload, double now) except -1
+    cdef bint _take_ping(self, bytes payload, size_t size, size_t* at) except -1
+    cdef bint _take_pong(self, bytes payload, size_t size, size_t* at, double now) except -1
+    cdef bint _take_close(
+        self, unsigned char* data, size_t size, size_t* at, bytes payload, double now
+    ) except -1

@@ -32,9 +32,9 @@ cdef extern from "sys/socket.h" nogil:
 
 cdef enum:
     ADDRESS_ROOM = 16
-    # RFC 6455 §5.2, §5.5: what a masked control frame begins with, and how long it may be
+    # RFC 6455 §5.2, §5.5: the header of a masked control frame, and the most payload
     CONTROL_HEADER = 6
-    MOST_CONTROL = 6 + 125
+    MOST_CONTROL = 125
     CLOSE = 0x88
     PING = 0x89
     PONG = 0x8A
@@ -183,77 +183,86 @@ cdef class Slim(Records):
 
     # control frames
 
-    cdef bint control(self, unsigned char* data, size_t size, double now) except -1:
+    cdef bint control(self, unsigned char* data, size_t size, size_t* at, double now) except -1:
         cdef Gate gate = self._gate
+        cdef unsigned char* frame = data + at[0]
+        cdef size_t length = size - at[0] - CONTROL_HEADER
         cdef uint32_t key
-        cdef size_t length = size - CONTROL_HEADER
         cdef bytes payload
         # RFC 6455 §5.5: masked, of one frame; of what follows the core has to know
-        if size < CONTROL_HEADER or size > MOST_CONTROL or data[1] != (0x80 | length):
+        if size - at[0] < CONTROL_HEADER or length > MOST_CONTROL or frame[1] != (0x80 | length):
             return False
-        if not CLOSE <= data[0] <= PONG or self.link is not None:
+        if not CLOSE <= frame[0] <= PONG or self.link is not None:
             return False
         if gate.is_touched or gate.arriving is not None or not gate.flush():
             return False
-        memcpy(&key, data + 2, 4)
+        memcpy(&key, frame + 2, 4)
         payload = PyBytes_FromStringAndSize(NULL, length)
-        xor(<unsigned char*> PyBytes_AS_STRING(payload), data + CONTROL_HEADER, length, key)
-        if data[0] == PONG:
-            return self._take_pong(payload, now)
-        if data[0] == PING:
-            return self._take_ping(payload)
-        return self._take_close(PyBytes_FromStringAndSize(<char*> data, size), payload, now)
+        xor(<unsigned char*> PyBytes_AS_STRING(payload), frame + CONTROL_HEADER, length, key)
+        if frame[0] == PONG:
+            return self._take_pong(payload, size, at, now)
+        if frame[0] == PING:
+            return self._take_ping(payload, size, at)
+        return self._take_close(data, size, at, payload, now)
 
     def ping(self, bytes frame not None, bytes payload not None, double now):
         """Write a ping; False if the core has to."""
         cdef Gate gate = self.ready()
+        cdef ssize_t sent
         if self.core is not None or gate.arriving is not None or not gate.claim():
             return False
         self.pings += 1
         self.awaited = payload
         self.pinged_at = now
         self.is_unanswered = True
-        # what the socket does not take is the core's, which knows of the ping
-        gate.finish(
-            frame,
-            send(
-                self.descriptor, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame),
-                MSG_NOSIGNAL | MSG_DONTWAIT,
-            ),
-            None,
-            self,
+        sent = send(
+            self.descriptor, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame),
+            MSG_NOSIGNAL | MSG_DONTWAIT,
         )
+        # what the socket does not take is the core's, which knows of the ping
+        if gate.finish(frame, sent, None, self):
+            self._changed()
         return True
 
-    cdef bint _take_ping(self, bytes payload) except -1:
+    cdef bint _take_ping(self, bytes payload, size_t size, size_t* at) except -1:
+        """Answer a ping."""
         cdef Gate gate = self._gate
-        gate.put(self._pong(payload))
+        cdef bytes answer = self._pong(payload)
+        # another thread may have closed meanwhile, or a signal's handler have sent something
+        if gate.is_touched or gate.batch.count:
+            return False
+        gate.put(answer)
+        at[0] = size
         self._call(self.onping, payload)
         if not gate.is_touched:
             gate.flush()
         return True
 
-    cdef bint _take_pong(self, bytes payload, double now) except -1:
+    cdef bint _take_pong(self, bytes payload, size_t size, size_t* at, double now) except -1:
         """Take the answer to our ping; any other pong is the core's."""
         if self.awaited is None or payload != self.awaited:
             return False
         self.awaited = None
         self._latency = now - self.pinged_at
+        at[0] = size
         self._call(self.onpong, payload)
         if not self._gate.is_touched:
             self._gate.flush()
         return True
 
-    cdef bint _take_close(self, bytes frame, bytes payload, double now) except -1:
+    cdef bint _take_close(
+        self, unsigned char* data, size_t size, size_t* at, bytes payload, double now
+    ) except -1:
         """Answer a close frame, if the core would do it like that."""
         cdef Gate gate = self._gate
-        cdef ssize_t sent
+        cdef bytes frame = PyBytes_FromStringAndSize(<char*> data + at[0], size - at[0])
         cdef bytes answer = self._part(payload, now)
+        cdef ssize_t sent
         if answer is None or not gate.hold():
             return False
         try:
-            # no lock is needed to ask for one
-            if self.core is not None:
+            # no lock is needed to ask for one, nor to gather
+            if self.core is not None or gate.batch.count:
                 return False
             sent = send(
                 self.descriptor, PyBytes_AS_STRING(answer), PyBytes_GET_SIZE(answer),
@@ -261,6 +270,7 @@ cdef class Slim(Records):
             )
             if sent <= 0:
                 return False
+            at[0] = size
             self.farewell = frame
             self.said = sent
             self.heard_at = now
@@ -273,6 +283,9 @@ cdef class Slim(Records):
                 gate.is_touched = True
         finally:
             gate.release()
+        if sent < PyBytes_GET_SIZE(answer):
+            # it has the rest of the answer
+            self.core_link()
         return True
 
     # what any client has

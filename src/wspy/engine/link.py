@@ -103,14 +103,14 @@ class Link:
         if self.tls is not None and self.tls.ended and not self.eof:
             self.receive_eof(now)
 
-    def receive_plain(self, data: bytes, now: float) -> None:
-        """Take bytes as :meth:`receive` does, but after TLS, if there is any."""
+    def receive_plain(self, data: bytes, now: float, *, first: bool = False) -> None:
+        """Take bytes as :meth:`receive` does, but after TLS; ``first``: before those that wait."""
         self.watch.received(now)
         if self.phase is Phase.OPENING:
             self.opening.receive_data(data)
             self._push_opening(now)
         elif self.session is not None:
-            self.session.receive_data(data)
+            self.session.receive_data(data, first=first)
         elif self.frames is not None and self.phase is Phase.OPEN:
             self.frames.receive_data(data)
 

@@ -57,6 +57,8 @@ class Limits:
                     raise ValueError(f"on_full must be one of {', '.join(ON_FULL)}, not {value!r}")
             elif field.name.endswith(("_timeout", "_interval")):
                 _check_time(field.name, value, optional=field.name != "close_timeout")
+            elif field.name == "max_fragments" and value == 0:
+                raise ValueError("max_fragments must be at least 1: a whole message is one")
             elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ValueError(f"{field.name} must be an int of 0 or more, not {value!r}")
 

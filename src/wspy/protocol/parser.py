@@ -65,10 +65,16 @@ class FrameParser:
         """How many bytes the frame that is arriving lacks; None if that is not known."""
         return None if self._header is None else self._header.length - len(self._payload)
 
-    def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Take bytes from the peer; call :meth:`next_frame` next."""
+    def feed(self, data: bytes | bytearray | memoryview, *, first: bool = False) -> None:
+        """Take bytes from the peer; call :meth:`next_frame` next.
+
+        :param first: whether they came before those that wait.
+        """
         self._compact()
-        self._buffer += data
+        if first:
+            self._buffer[:0] = data
+        else:
+            self._buffer += data
 
     def clear(self) -> None:
         """Forget all that has arrived."""

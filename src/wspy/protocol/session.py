@@ -136,11 +136,14 @@ class Session:
         """Whether a whole message may be sent now: :meth:`send` would not refuse it."""
         return self.state is State.OPEN and not self._outgoing.in_message
 
-    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
-        """Take bytes from the peer; ask for :meth:`events` next."""
+    def receive_data(self, data: bytes | bytearray | memoryview, *, first: bool = False) -> None:
+        """Take bytes from the peer; ask for :meth:`events` next.
+
+        :param first: whether they came before those that wait.
+        """
         # RFC 6455 §5.5.1, §7.1.7: after a close frame or a failure, input is ignored
         if self.state is not State.CLOSED:
-            self.frames.receive_data(data)
+            self.frames.receive_data(data, first=first)
 
     def receive_eof(self) -> None:
         """Take note that the peer sends no more bytes; ask for :meth:`events` next."""

@@ -100,9 +100,12 @@ class FrameStream:
                 return False
         return True
 
-    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
-        """Take bytes from the peer; call :meth:`next_frame` next."""
-        self.parser.feed(data)
+    def receive_data(self, data: bytes | bytearray | memoryview, *, first: bool = False) -> None:
+        """Take bytes from the peer; call :meth:`next_frame` next.
+
+        :param first: whether they came before those that wait.
+        """
+        self.parser.feed(data, first=first)
         self._is_unseen = len(data) > 0
 
     @property
@@ -144,7 +147,8 @@ class FrameStream:
                 return frame
             changed = self.undo(self._undo, frame, budget)
             if changed is not None:
-                self.limits.check_message(len(changed.payload))
+                if not is_control(changed.opcode):
+                    self.limits.check_message(len(changed.payload))
                 return changed
         self._is_unseen = False
         return None
