@@ -31,8 +31,8 @@ FULL_FLUSH = zlib.Z_FULL_FLUSH
 _QUICK_LEVELS = range(1, 7)
 # messages of fewer bytes are zlib-ng's
 _SMALL = 256
-# zlib-ng's tables grow with the window, and one of 4 KiB stays in the cache
-_NG_WINDOW_BITS = 12
+# the tables of zlib and zlib-ng grow with the window, and those for one of 4 KiB stay in the cache
+_QUICK_WINDOW_BITS = 12
 # compressors of a kind that are kept for the next message
 _MOST_IDLE = 2
 
@@ -143,8 +143,9 @@ class Libraries:
     ) -> Compressor:
         library, level = chosen
         strategy = zlib.Z_DEFAULT_STRATEGY
-        if library is self._ng:
-            window_bits = min(window_bits, _NG_WINDOW_BITS)
+        # isal's window costs it nothing
+        if library is not self._isal and level in _QUICK_LEVELS:
+            window_bits = min(window_bits, _QUICK_WINDOW_BITS)
         if window_bits == MIN_WINDOW_BITS:
             # RFC 7692 §7.1.2: zlib has no raw window of 256 bytes. Z_RLE copies from a distance
             # of one byte only, so that what it makes is right for any window, if not the smallest.
