@@ -59,6 +59,8 @@ class AsyncConnection(BaseConnection):
     def _now(self) -> float:
         return time.monotonic()
 
+    # whether onsent does anything
+    _hears_written = True
     # for how many seconds events are handed out before others have their turn
     _turn = math.inf
 
@@ -265,8 +267,9 @@ class AsyncConnection(BaseConnection):
         with self._lock:
             sent = [*self._written, *self._engine.on_writable(now)]
             self._written = ()
-        for message in sent:
-            self._call(self.onsent, message)
+        if self._hears_written:
+            for message in sent:
+                self._call(self.onsent, message)
 
     def _finish(self) -> None:
         # what arrived before the end is still delivered, one by one: it may be much

@@ -55,6 +55,7 @@ class ServerClient(Routed, AsyncConnection):
         self.slot = -1
         self.is_dirty = False
         self._read_size = _LITTLE
+        self._hears_written = server.wants_sent
 
     def send_prepared(self, prepared: Prepared) -> bool:
         """Queue one of many copies of a message; as :meth:`send`."""

@@ -220,9 +220,9 @@ class Link:
     @property
     def is_paused(self) -> bool:
         """Whether our own answers pile up, so that the peer is not listened to."""
-        if not self.pauses or self.buffered < self._pause_at:
-            return False
-        return not self.lost and self.phase is not Phase.ENDING
+        size = self.outbox.size if self.tls is None else self.buffered
+        is_much = self.pauses and size >= self._pause_at
+        return is_much and not self.lost and self.phase is not Phase.ENDING
 
     @property
     def wants_read(self) -> bool:
