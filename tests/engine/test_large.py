@@ -151,8 +151,44 @@ def test_text_that_is_not_ascii_is_validated_as_it_comes() -> None:
     whole = text(200_000, (50, b"\xff"))
     # the core judges it before all of it is there
     assert both(Large, "echo", cut(whole)[:1]) == 0
-    # and what is right comes through it
-    assert both(Large, "echo", [*cut(text(200_000, (50, "ä".encode()))), text(70)]) == 1
+    # and what is right needs no core
+    for size in (70, 200_000, MIB):
+        for at in (0, 50, size - 2):
+            steps = [*cut(text(size, (at, "ä".encode())), 20, size // 2), text(70)]
+            assert both(Large, "silent", steps) == 2
+
+
+# of one to four bytes, and the least and the most of each; then what no text holds
+RIGHT = "a\x00\x7f\x80ä߿ࠀ€퟿\ue000\uffff😀\U00010000\U0010ffff"
+WRONG = (
+    *(b"\x80", b"\xc0\x80", b"\xc1\xbf", b"\xc3(", b"\xe0\x80\x80", b"\xe2\x82(", b"\xed\xa0\x80"),
+    *(
+        b"\xed\xbf\xbf",
+        b"\xf0\x80\x80\x80",
+        b"\xf0\x9f\x98(",
+        b"\xf4\x90\x80\x80",
+        b"\xf5",
+        b"\xff",
+    ),
+)
+
+
+@pytest.mark.parametrize("wrong", [b"", *WRONG])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_text_is_cut_anywhere(wrong: bytes, place: int) -> None:
+    before = RIGHT.encode() if place else b""
+    payload = before + wrong + (RIGHT.encode() if place < 2 else b"")
+    frame = Frame(1, mask=True, masking_key=b"keys")
+    frame.payload = payload
+    whole = frame.pack()
+    following = text(5)
+    taken = 0
+    for at in range(7, len(whole)):
+        taken += both(Large, "silent", [whole[:at], whole[at:], following])
+        taken += both(Large, "silent", [whole[:at], whole[at : at + 1], whole[at + 1 :], following])
+    # where nothing is wrong nothing is the core's
+    if not wrong and payload:
+        assert taken == 4 * (len(whole) - 7)
 
 
 def test_lengths_over_the_limit_are_the_cores() -> None:

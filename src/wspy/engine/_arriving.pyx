@@ -37,13 +37,19 @@ cdef Arriving begin(
     return frame
 
 
+cdef extern from "Python.h":
+    object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
+    object PyUnicode_DecodeUTF8Stateful(const char*, Py_ssize_t, const char*, Py_ssize_t*)
+
+
 @cython.freelist(8)
 cdef class Arriving:
     """One frame.
 
     A header alone costs nothing but itself: while ``body`` is None, whoever
     reads puts :attr:`head` before what comes next, and begins anew. A body has
-    room for what has come, and for some times as much at most.
+    room for what has come, and for some times as much at most. That of a text
+    is a ``str`` as long as it is ASCII, and ``bytes`` from then on.
     """
 
     cdef bint take(
@@ -65,8 +71,45 @@ cdef class Arriving:
         self.have += count
         self.when = now
         used[0] = count
-        # text that is not ASCII is validated as it comes, which is the core's task
-        return is_ascii or not self.header.is_text
+        if not self.header.is_text or (is_ascii and not self.is_wide):
+            return True
+        return self._is_utf8(count, now, blocks)
+
+    cdef bint _is_utf8(self, size_t count, double now, Blocks blocks) except -1:
+        """Return whether a text that is not ASCII may be UTF-8 as far as it has come.
+
+        If not, the core says why. It asks the same decoder.
+
+        :param count: bytes that have come since the last time.
+        """
+        cdef Py_ssize_t whole = 0
+        cdef size_t left
+        if not self.is_wide:
+            # a str of ASCII has no room for it
+            self.is_wide = True
+            self.checked = self.have - count
+            self._grow(self.have, now, blocks)
+        left = self.have - self.checked
+        try:
+            PyUnicode_DecodeUTF8Stateful(<char*> self.data + self.checked, left, NULL, &whole)
+        except (UnicodeDecodeError, MemoryError):
+            return False
+        self.checked += whole
+        left -= whole
+        # RFC 3629 §4: the decoder waits for the third byte of a surrogate
+        if left > 1 and self.data[self.checked] == 0xED and self.data[self.checked + 1] >= 0xA0:
+            return False
+        return not left or self.have < self.header.length
+
+    cdef object finished(self, Blocks blocks):
+        """Return the payload; all of it has come."""
+        body = self.body
+        self.body = None
+        if self.header.length >= LEAST_KEPT:
+            blocks.deliver(body)
+        if self.is_wide:
+            return PyUnicode_DecodeUTF8(<char*> self.data, self.header.length, NULL)
+        return body
 
     cdef size_t make_room(self, double now, Blocks blocks) except 0:
         """Return how much may be written to the body, which has begun, at ``have``; never 0."""
@@ -78,16 +121,17 @@ cdef class Arriving:
         # RFC 6455 §10.4: memory grows with what arrived, not with what was announced
         cdef size_t length = self.header.length
         cdef size_t room = length if need > length // 4 else 4 * need
+        cdef bint is_text = self.header.is_text and not self.is_wide
         cdef object body = None
         # of kept blocks there are only so many, however little has come
         if length >= LEAST_KEPT:
-            body = blocks.get(self.header.is_text, length, now)
+            body = blocks.get(is_text, length, now)
         if body is not None:
             room = length
         elif room == length and length >= LEAST_KEPT:
-            body = blocks.make(self.header.is_text, length)
+            body = blocks.make(is_text, length)
         else:
-            body = new_body(self.header.is_text, room)
+            body = new_body(is_text, room)
         if self.have:
             memcpy(wspy_body(body), self.data, self.have)
         self.body = body

@@ -303,10 +303,7 @@ cdef class Channel:
         if frame.have < frame.header.length:
             return 0
         gate.arriving = None
-        payload = frame.body
-        frame.body = None
-        if frame.header.length >= LEAST_KEPT:
-            batch.blocks.deliver(payload)
+        payload = frame.finished(batch.blocks)
         self._deliver(self.target.onmessage, frame.header.is_text, payload)
         return 1
 
