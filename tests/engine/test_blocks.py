@@ -11,7 +11,7 @@ from wspy import engine
 if "fast" not in engine.ENGINES:
     pytest.skip("the compiled engine is not built", allow_module_level=True)
 
-from wspy.engine._blocks import Blocks
+from wspy.engine._blocks import Block, Blocks
 
 MIB = 1024 * 1024
 SIZE = 200_000
@@ -84,3 +84,8 @@ def test_blocks_are_freed_when_nothing_happens() -> None:
     del other
     blocks.expire(12.1)
     assert blocks.total == 0
+
+
+def test_no_collector_runs_when_a_block_is_kept() -> None:
+    # Py_TPFLAGS_HAVE_GC: it could run code of anybody's while a frame is half taken
+    assert not Block.__flags__ & (1 << 14)

@@ -134,6 +134,16 @@ def test_what_is_said_after_a_ping_means_what_it_means_to_a_core(said: str, at: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("answer", [pong(1), TEXT])
+def test_the_next_ping_does_not_wait_for_the_timeout(kind: str, answer: bytes) -> None:
+    with keeping(kind, ping_timeout=10 * INTERVAL) as made:
+        assert made.after(INTERVAL + 0.2) == ping(1)
+        assert made.say(answer)
+        assert made.after(INTERVAL - 0.5) == b""
+        assert made.after(0.7) == ping(2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_without_a_timeout_pings_go_on(kind: str) -> None:
     with keeping(kind, ping_timeout=None) as made:
         for serial in (1, 2, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import threading
@@ -68,7 +69,7 @@ def test_the_choice(names: tuple[str, ...], lasting: Any, small: Any, big: Any) 
     libraries = installed(*names)
     for level in range(1, 7):
         # what lives on is one library's, whatever will be sent
-        assert kind(libraries.new_compressor(15, level, 7)) == lasting
+        assert kind(libraries.new_compressor(15, level, 7, 100)[0]) == lasting
         assert kind(libraries.shelf(15, level, 7, 0).take()) == small
         assert kind(libraries.shelf(15, level, 7, 255).take()) == small
         assert kind(libraries.shelf(15, level, 7, 256).take()) == big
@@ -77,7 +78,9 @@ def test_the_choice(names: tuple[str, ...], lasting: Any, small: Any, big: Any) 
 def test_zlib_does_what_only_zlib_can() -> None:
     libraries = installed("zlib-ng", "isal")
     for bits, level in [(15, 0), (15, 7), (15, 9), (8, 6)]:
-        assert kind(libraries.new_compressor(bits, level, 7)) == ZLIB
+        made, most = libraries.new_compressor(bits, level, 7, 100)
+        assert kind(made) == ZLIB
+        assert most == sys.maxsize
         assert kind(libraries.shelf(bits, level, 7, 100).take()) == ZLIB
 
 
@@ -85,8 +88,37 @@ def test_windows_of_the_libraries() -> None:
     # RFC 7692 §7.1.2: never larger than agreed
     libraries = installed("zlib-ng", "isal")
     for bits in range(9, 16):
-        assert libraries.new_compressor(bits, 6, 7)[3] == -bits  # type: ignore[index]
+        assert libraries.new_compressor(bits, 6, 7, 100)[0][3] == -bits  # type: ignore[index]
         assert libraries.shelf(bits, 6, 7, 100).take()[3] == -min(bits, 12)  # type: ignore[index]
+
+
+def test_small_messages_have_a_small_window() -> None:
+    # as (library, level, method, -window bits, mem_level)
+    libraries = installed("zlib-ng")
+    for bits in range(9, 16):
+        made, most = libraries.new_compressor(bits, 6, 7, 2048)
+        assert made[3:5] == (-min(bits, 12), 5)  # type: ignore[index]
+        assert most == (2048 if bits > 12 else sys.maxsize)
+        made, most = libraries.new_compressor(bits, 6, 7, 2049)
+        assert made[3:5] == (-bits, 7)  # type: ignore[index]
+        assert most == sys.maxsize
+    # who asks for little memory gets no more
+    assert libraries.new_compressor(15, 6, 3, 100)[0][4] == 3  # type: ignore[index]
+
+
+@pytest.mark.parametrize("names", [(), ("zlib-ng",), ("isal",)])
+def test_messages_that_repeat_what_is_far_back_become_small(names: tuple[str, ...]) -> None:
+    backend.use(backend.Libraries(only(*names)))
+    try:
+        deflater, inflater = Deflater(15, True, 6, 7), Inflater(15, True)
+        source = random.Random(1)
+        large = source.randbytes(8000)
+        for message in (b"small", b"small again", large, b"small", large, large[:4000], large):
+            out = deflater.deflate(message, end=True)
+            assert inflater.inflate(out, end=True) == message
+        assert len(out) < 500
+    finally:
+        backend.use(None)
 
 
 def test_decompressing() -> None:

@@ -140,7 +140,7 @@ def test_a_library_that_flushes_nothing(monkeypatch: pytest.MonkeyPatch) -> None
         def flush(self, mode: int, /) -> bytes:
             return b""
 
-    monkeypatch.setattr(backend, "new_compressor", lambda *args: Silent())
+    monkeypatch.setattr(backend, "new_compressor", lambda *args: (Silent(), 0))
     assert deflater().deflate(b"", end=True) == EMPTY_BLOCK
 
 

@@ -326,6 +326,11 @@ class FastClient(Slim, Encrypted):
         timeout = self.server._limits.message_timeout
         return timeout is not None and self.server.wake_at(self, since + timeout)
 
+    def replan(self) -> bool:
+        """Take note that a ping was answered: the next may be due before that had to be."""
+        due = self.deadline()
+        return due is not None and self.server.wake_at(self, due)
+
     def _next_size(self) -> int:
         # no more than the core needs, so that what follows is the channel's
         link = self._engine.link

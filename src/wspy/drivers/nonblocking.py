@@ -59,13 +59,16 @@ class AsyncConnection(BaseConnection):
     def _now(self) -> float:
         return time.monotonic()
 
-    # whether onsent does anything
-    _hears_written = True
     # for how many seconds events are handed out before others have their turn
     _turn = math.inf
 
     def _changed(self) -> None:
         """Do nothing: whoever waits asks :meth:`can_send`."""
+
+    @property
+    def _hears_written(self) -> bool:
+        """Whether ``onsent`` does anything."""
+        return True
 
     # sending
 

@@ -55,7 +55,6 @@ class ServerClient(Routed, AsyncConnection):
         self.slot = -1
         self.is_dirty = False
         self._read_size = _LITTLE
-        self._hears_written = server.wants_sent
 
     def send_prepared(self, prepared: Prepared) -> bool:
         """Queue one of many copies of a message; as :meth:`send`."""
@@ -64,6 +63,10 @@ class ServerClient(Routed, AsyncConnection):
 
     def onsent(self, message: Message) -> None:
         self.server.onsent(self, message)
+
+    @property
+    def _hears_written(self) -> bool:
+        return self.server.wants_sent
 
     def _changed(self) -> None:
         self.server.wake(self)
@@ -98,6 +101,7 @@ class ServerClient(Routed, AsyncConnection):
         """
         engine, link = self._engine, self._engine.link
         with self._lock:
+            is_answer = link.watch.gone_at() is not None
             # another thread may have been here
             data = _is_quiet(link) and engine.read(now, self._next_size()) or b""
             if data:
@@ -120,9 +124,9 @@ class ServerClient(Routed, AsyncConnection):
                     link.receive_plain(data[at:], now, first=True)
         if at == size and link.outbox.size:
             self._write(now)
-        # of a ping that a handler sent the loop has to know when it is due
-        is_known = not self._written and link.watch.remains is not None
-        return at == size and is_known and _is_quiet(link)
+        # once a ping was answered, or a handler has sent one, something else is due
+        is_same = not is_answer and link.watch.gone_at() is None
+        return at == size and is_same and not self._written and _is_quiet(link)
 
     def _write(self, now: float) -> None:
         # what handlers sent goes out here; what is sent later needs a turn of its own

@@ -84,13 +84,16 @@ cdef class Arriving:
         """
         cdef Py_ssize_t whole = 0
         cdef size_t left
+        cdef bint grows = False
         if not self.is_wide:
             # a str of ASCII has no room for it
             self.is_wide = True
             self.checked = self.have - count
-            self._grow(self.have, now, blocks)
+            grows = True
         left = self.have - self.checked
         try:
+            if grows:
+                self._grow(self.have, now, blocks)
             PyUnicode_DecodeUTF8Stateful(<char*> self.data + self.checked, left, NULL, &whole)
         except (UnicodeDecodeError, MemoryError):
             return False

@@ -1,5 +1,7 @@
 stamp: str
 
+class Block: ...
+
 class Blocks:
     total: int
     def get(self, is_text: bool, length: int, now: float) -> str | bytes | None: ...

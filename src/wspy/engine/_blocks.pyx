@@ -7,6 +7,7 @@ A block of 1 MiB that is freed goes back to the kernel, and the next one costs
 
 include "_stamp.pxi"
 
+cimport cython
 from cpython.object cimport PyObject
 
 
@@ -20,6 +21,9 @@ cdef enum:
     IDLE = 2
 
 
+# without cycles there is nothing for the collector, which would run code of anybody's when one
+# is made, while a frame is half taken
+@cython.no_gc
 cdef class Block:
     """One of them."""
 

@@ -284,6 +284,8 @@ cdef class Loop:
         cdef Outcome outcome
         while True:
             room = min(<size_t> DIRECT, frame.make_room(now, self._batch.blocks))
+            if channel.ready().arriving is not frame:
+                return UNREAD
             size = recv(channel.descriptor, frame.data + frame.have, room, MSG_DONTWAIT)
             if size <= 0:
                 return self._failed(channel, size, errno, now) if left == MOST_AT_ONCE else DONE

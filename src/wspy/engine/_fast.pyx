@@ -39,6 +39,7 @@ cdef class Channel:
     - ``handler_raised(handler, error)``: a handler of the user's failed,
     - ``begins(since)``: a message began to arrive; returns whether that makes something due
       sooner than the driver has planned,
+    - ``replan()``: our ping was answered; returns the same,
     - ``give_up(error)``: something went wrong that is nobody's task,
     - ``_turn``: for how many seconds messages are handed out before others have their turn.
     """
@@ -199,14 +200,14 @@ cdef class Channel:
         cdef Gate gate = self.ready()
         cdef size_t at = 0
         cdef double since = now
-        cdef bint is_control = False
+        cdef bint is_control = False, is_answer = False
         if gate.arriving is not None and gate.arriving.body is None:
             # a header alone: it stands before what has come now
             since = gate.arriving.since
             gate.arriving = None
         if self.link is None:
             self.heard_at = now
-            self.is_unanswered = False
+            is_answer, self.is_unanswered = self.is_unanswered, False
         else:
             self.hear(now)
         self.is_due = False
@@ -232,6 +233,8 @@ cdef class Channel:
             # who has nothing else to say is idle again
             gate = None
             self.shed()
+        if is_answer and self.replan():
+            self.is_due = True
         return DUE if self.is_due else DONE
 
     cdef int _take(
@@ -293,7 +296,7 @@ cdef class Channel:
         """Take more of the frame that is arriving; return whether its message was handed out."""
         cdef Gate gate = self._gate
         cdef Arriving frame = gate.arriving
-        if not frame.take(data, size, now, batch.blocks, at):
+        if not frame.take(data, size, now, batch.blocks, at) or gate.arriving is not frame:
             # whoever takes the lock hands it over
             with gate:
                 rest = PyBytes_FromStringAndSize(<char*> data + at[0], size - at[0])

@@ -16,6 +16,7 @@ message chooses, and compressors are shared by all connections, so that their me
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable
 from importlib import import_module
@@ -32,7 +33,9 @@ _QUICK_LEVELS = range(1, 7)
 # messages of fewer bytes are zlib-ng's
 _SMALL = 256
 # the tables of zlib and zlib-ng grow with the window, and those for one of 4 KiB stay in the cache
-_QUICK_WINDOW_BITS = 12
+_NEAR_WINDOW_BITS, _NEAR_MEM_LEVEL = 12, 5
+# who sends no more than this at once finds in it what it has sent last, in bytes
+_NEAR = 2048
 # compressors of a kind that are kept for the next message
 _MOST_IDLE = 2
 
@@ -104,20 +107,27 @@ class Libraries:
         #: Their names.
         self.names: tuple[str, ...] = tuple(library.__name__ for library in found)
 
-    def new_compressor(self, window_bits: int, level: int, mem_level: int) -> Compressor:
-        """Return a compressor to raw DEFLATE for any messages.
+    def new_compressor(
+        self, window_bits: int, level: int, mem_level: int, size: int
+    ) -> tuple[Compressor, int]:
+        """Return a compressor to raw DEFLATE, and up to which size of message it is good.
 
         :param window_bits: the LZ77 window has at most 2**window_bits bytes.
+        :param size: of the first message.
         """
-        return self._new(self._choose(window_bits, level, None), window_bits, level, mem_level)
+        chosen = self._choose(window_bits, level, None)
+        is_near = size <= _NEAR and self._gains(chosen)
+        made = self._new(chosen, window_bits, mem_level, is_near)
+        return made, _NEAR if is_near and window_bits > _NEAR_WINDOW_BITS else sys.maxsize
 
     def shelf(self, window_bits: int, level: int, mem_level: int, size: int) -> Shelf:
         """Return where to take a compressor for one message of ``size`` bytes from."""
         chosen = self._choose(window_bits, level, size)
-        key = (chosen, window_bits, level, mem_level)
+        is_near = size <= _NEAR and self._gains(chosen)
+        key = (chosen, window_bits, mem_level, is_near)
         shelf = self._shelves.get(key)
         if shelf is None:
-            new = Shelf(lambda: self._new(chosen, window_bits, level, mem_level))
+            new = Shelf(lambda: self._new(chosen, window_bits, mem_level, is_near))
             shelf = self._shelves.setdefault(key, new)
         return shelf
 
@@ -138,14 +148,19 @@ class Libraries:
             return self._ng, 1 if is_small else 2
         return zlib, level
 
+    def _gains(self, chosen: tuple[Any, int]) -> bool:
+        """Whether a small window makes it quicker; isal's costs nothing."""
+        library, level = chosen
+        return library is not self._isal and level in _QUICK_LEVELS
+
     def _new(
-        self, chosen: tuple[Any, int], window_bits: int, level: int, mem_level: int
+        self, chosen: tuple[Any, int], window_bits: int, mem_level: int, is_near: bool
     ) -> Compressor:
         library, level = chosen
         strategy = zlib.Z_DEFAULT_STRATEGY
-        # isal's window costs it nothing
-        if library is not self._isal and level in _QUICK_LEVELS:
-            window_bits = min(window_bits, _QUICK_WINDOW_BITS)
+        if is_near:
+            window_bits = min(window_bits, _NEAR_WINDOW_BITS)
+            mem_level = min(mem_level, _NEAR_MEM_LEVEL)
         if window_bits == MIN_WINDOW_BITS:
             # RFC 7692 §7.1.2: zlib has no raw window of 256 bytes. Z_RLE copies from a distance
             # of one byte only, so that what it makes is right for any window, if not the smallest.
@@ -180,9 +195,11 @@ def use(libraries: Libraries | None) -> None:
     _installed = libraries
 
 
-def new_compressor(window_bits: int, level: int, mem_level: int) -> Compressor:
+def new_compressor(
+    window_bits: int, level: int, mem_level: int, size: int
+) -> tuple[Compressor, int]:
     """See :meth:`Libraries.new_compressor`."""
-    return installed().new_compressor(window_bits, level, mem_level)
+    return installed().new_compressor(window_bits, level, mem_level, size)
 
 
 def shelf(window_bits: int, level: int, mem_level: int, size: int) -> Shelf:

@@ -24,9 +24,8 @@ SLICE = 16 * 1024
 
 DEFAULTS = {
     "level": 6,
-    # with the window that is used (backend.py), in a sixth of the memory, and sooner, within 3 % of
-    # what zlib's 8 comes to
-    "mem_level": 5,
+    # 7 compresses as well as zlib's 8 and as fast, in 64 KiB less
+    "mem_level": 7,
     "compression_threshold": 20,
 }
 
@@ -73,9 +72,11 @@ class Deflater:
     :param takeover: whether the context lives on after the end of a message.
     """
 
-    __slots__ = ("window_bits", "takeover", "_level", "_mem_level", "_context")
+    __slots__ = ("window_bits", "takeover", "_level", "_mem_level", "_context", "_most")
 
     def __init__(self, window_bits: int, takeover: bool, level: int, mem_level: int) -> None:
+        # bytes of a message up to which the context looks back far enough
+        self._most = 0
         self.window_bits = window_bits
         self.takeover = takeover
         self._level = level
@@ -104,10 +105,12 @@ class Deflater:
         elif context is None and end and not self.takeover:
             out = self._deflate_alone(data)
         else:
-            if context is None:
-                context = self._context = backend.new_compressor(
-                    self.window_bits, self._level, self._mem_level
+            if context is None or len(data) > self._most:
+                # RFC 7692 §7.1.1: a sender may forget what was before at any time
+                context, self._most = backend.new_compressor(
+                    self.window_bits, self._level, self._mem_level, len(data)
                 )
+                self._context = context
             out = context.compress(data) + context.flush(backend.SYNC_FLUSH)
         if not end:
             return out
