@@ -72,3 +72,9 @@ def test_messages_over_the_limit(more: int, have: int) -> None:
         Limits(max_message=10).check_message(more, have)
     assert (caught.value.limit, caught.value.argument) == (10, "max_message")
     assert caught.value.code == 1009
+
+
+def test_a_message_has_a_fragment_at_least() -> None:
+    with pytest.raises(ValueError, match="max_fragments must be at least 1"):
+        Limits(max_fragments=0)
+    assert Limits(max_fragments=1).max_fragments == 1

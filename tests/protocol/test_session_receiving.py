@@ -23,6 +23,7 @@ from tests.protocol.helpers import (
 from wspy.errors import ProtocolError
 from wspy.protocol.close import pack_close
 from wspy.protocol.events import Close, Failure, Ping, Pong, Progress
+from wspy.protocol.frame import Frame
 from wspy.protocol.message import BinaryMessage, Message, TextMessage
 from wspy.protocol.opcodes import (
     OPCODE_BINARY,
@@ -403,3 +404,11 @@ def test_a_burst_of_frames_without_an_event_is_one(role: Role) -> None:
     pieces += [peer.frame(CONT, b"a", final=False)] * 5
     session.receive_data(b"".join(pieces) + peer.frame(CONT, b"z") + peer.frame(OPCODE_PING))
     assert list(session.events()) == [Progress(), Progress(), TextMessage("aaaaaaz"), Ping(b"")]
+
+
+def test_bytes_that_came_before_those_that_wait() -> None:
+    session = Session(Role.SERVER)
+    first, second = Frame(1, "first", mask=True).pack(), Frame(1, "second", mask=True).pack()
+    session.receive_data(first[7:] + second)
+    session.receive_data(first[:7], first=True)
+    assert list(session.events()) == [TextMessage("first"), TextMessage("second")]
