@@ -43,7 +43,7 @@ def test_what_is_sent_after_a_message_that_had_no_answer(
     kind: str, act: Callable[[Any], None], wanted: bytes
 ) -> None:
     with scene(kind) as made:
-        made.server.onmessage = lambda client, message: None  # type: ignore[method-assign]
+        made.handle(onmessage=lambda client, message: None)
         client, theirs = made.connect()
         for _ in range(2):
             assert made.server.serving is None
@@ -56,7 +56,7 @@ def test_what_is_sent_after_a_message_that_had_no_answer(
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_ping_that_a_handler_sends_is_waited_for(kind: str) -> None:
     with scene(kind, ping_interval=60.0, ping_timeout=2.0) as made:
-        made.server.onmessage = lambda client, message: client.send_ping()  # type: ignore[method-assign]
+        made.handle(onmessage=lambda client, message: client.send_ping())
         client, theirs = made.connect()
         for _ in range(2):
             theirs.sendall(TEXT)
@@ -95,8 +95,8 @@ def test_what_a_failing_write_reads_comes_after_what_was_read(kind: str) -> None
                 for _ in range(6):
                     client.send("x" * 600)
 
-        made.server.onmessage = onmessage  # type: ignore[method-assign]
-        made.server.onerror = lambda _, error: errors.append(error)  # type: ignore[method-assign]
+        made.handle(onmessage=onmessage)
+        made.handle(onerror=lambda _, error: errors.append(error))
         made.turn()
         theirs.sendall(Frame(1, "go", mask=True).pack() + large[:1000])
         made.turn(6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 from typing import Any
 
@@ -34,7 +33,7 @@ class Keeping(Scene):
     def __init__(self, kind: str, **options: Any) -> None:
         super().__init__(kind, **{"ping_interval": INTERVAL, "ping_timeout": TIMEOUT, **options})
         self.pongs: list[bytes] = []
-        self.server.onpong = self._note  # type: ignore[method-assign]
+        self.handle(onpong=self._note)
         self.client, self.theirs = self.connect()
         self.theirs.setblocking(False)
 
@@ -167,13 +166,7 @@ def test_who_asks_between_ping_and_pong_changes_nothing(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_ping_to_a_full_socket_waits(kind: str) -> None:
     with keeping(kind, full_timeout=None) as made:
-        ours = socket.socket(fileno=made.client.descriptor)
-        filler = b"\x81\x7e\x10\x00" + b"." * 4096
-        for piece in (filler, b"."):
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    ours.send(piece)
-        ours.detach()
+        made.fill(made.client)
         made.pass_by(INTERVAL + 0.2)
         made.turn()
         received = b""
@@ -259,12 +252,7 @@ def test_an_interrupt_in_a_handler_doubles_nothing(kind: str, handler: str) -> N
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_ping_to_a_peer_that_does_not_read_begins_full_timeout(kind: str) -> None:
     with keeping(kind, ping_timeout=None, full_timeout=5.0) as made:
-        ours = socket.socket(fileno=made.client.descriptor)
-        for piece in (b"\x81\x7e\x10\x00" + b"." * 4096, b"."):
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    ours.send(piece)
-        ours.detach()
+        made.fill(made.client)
         made.pass_by(INTERVAL + 0.2)
         made.turn()
         made.pass_by(5.2)

@@ -161,7 +161,7 @@ def wspy_server() -> Any:
 def test_what_was_written_before_is_told_before() -> None:
     with scene() as made:
         told = made.server.told
-        made.server.onsent = lambda client, message: told.append(message)  # type: ignore[method-assign]
+        made.handle(onsent=lambda client, message: told.append(message))
         _, theirs = made.connect()
         assert made.ask(theirs, TEXT + NORMAL) == b"\x81\x05hello" + ANSWER
         theirs.close()
@@ -175,16 +175,7 @@ def test_what_was_written_before_is_told_before() -> None:
 def test_a_full_socket_leaves_it_to_the_core() -> None:
     with scene(ping_interval=None) as made:
         client, theirs = made.connect()
-        # until not even an answer fits
-        filler = b"\x81\x7e\x10\x00" + b"." * 4096
-        ours = socket.socket(fileno=client.descriptor)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                ours.send(filler)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                ours.send(b".")
-        ours.detach()
+        made.fill(client)
         theirs.sendall(NORMAL)
         made.turn()
         assert client.core is not None

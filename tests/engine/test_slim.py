@@ -115,6 +115,20 @@ class Scene:
                 return theirs.recv(4096)
         raise TimeoutError
 
+    def handle(self, **handlers: Callable[..., Any]) -> None:
+        """Let the server do something else in its handlers."""
+        for name, handler in handlers.items():
+            setattr(self.server, name, handler)
+
+    def fill(self, client: Any) -> None:
+        """Send until not even a byte fits."""
+        ours = socket.socket(fileno=client.descriptor)
+        for piece in (b"\x81\x7e\x10\x00" + b"." * 4096, b"."):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    ours.send(piece)
+        ours.detach()
+
     def close(self) -> None:
         for end in self.ends:
             end.close()
@@ -327,8 +341,8 @@ def test_what_was_written_is_told_before_the_end() -> None:
         client, theirs = made.connect()
         told: list[Any] = []
         # as if a broadcast of another thread had just come to its end
-        made.server.onsent = lambda client, message: told.append(message)  # type: ignore[method-assign]
-        made.server.onclose = lambda client, *end: told.append(end[0])  # type: ignore[method-assign]
+        made.handle(onsent=lambda client, message: told.append(message))
+        made.handle(onclose=lambda client, *end: told.append(end[0]))
         client._written = ("sent",)
         theirs.close()
         made.turn()
@@ -347,7 +361,7 @@ def test_a_broadcast_makes_no_core() -> None:
         def leave(client: Any, *end: Any) -> None:
             seen.append((client in made.server.clients, made.server.broadcast("left", [client])))
 
-        made.server.onclose = leave  # type: ignore[method-assign]
+        made.handle(onclose=leave)
         clients[0][1].close()
         made.turn()
         assert seen == [(False, [clients[0][0]])]
@@ -415,7 +429,7 @@ def test_an_interrupt_in_onopen_loses_nothing() -> None:
         raise KeyboardInterrupt
 
     with scene() as made:
-        made.server.onopen = interrupt  # type: ignore[method-assign]
+        made.handle(onopen=interrupt)
         ours, theirs = socket.socketpair()
         made.ends.append(theirs)
         client = made.start(ours)

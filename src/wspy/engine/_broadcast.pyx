@@ -98,7 +98,6 @@ cdef class Run:
             return False
         if not channel.is_fast:
             # a close frame was answered meanwhile
-            gate.is_touched = True
             gate.release()
             return False
         shot = &self.shots[self.count]

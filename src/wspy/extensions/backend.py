@@ -116,14 +116,14 @@ class Libraries:
         :param size: of the first message.
         """
         chosen = self._choose(window_bits, level, None)
-        is_near = size <= _NEAR and self._gains(chosen)
+        is_near = self._is_near(chosen, size)
         made = self._new(chosen, window_bits, mem_level, is_near)
         return made, _NEAR if is_near and window_bits > _NEAR_WINDOW_BITS else sys.maxsize
 
     def shelf(self, window_bits: int, level: int, mem_level: int, size: int) -> Shelf:
         """Return where to take a compressor for one message of ``size`` bytes from."""
         chosen = self._choose(window_bits, level, size)
-        is_near = size <= _NEAR and self._gains(chosen)
+        is_near = self._is_near(chosen, size)
         key = (chosen, window_bits, mem_level, is_near)
         shelf = self._shelves.get(key)
         if shelf is None:
@@ -148,10 +148,10 @@ class Libraries:
             return self._ng, 1 if is_small else 2
         return zlib, level
 
-    def _gains(self, chosen: tuple[Any, int]) -> bool:
-        """Whether a small window makes it quicker; isal's costs nothing."""
+    def _is_near(self, chosen: tuple[Any, int], size: int) -> bool:
+        """Whether a small window is enough, and quicker: isal's costs nothing."""
         library, level = chosen
-        return library is not self._isal and level in _QUICK_LEVELS
+        return size <= _NEAR and library is not self._isal and level in _QUICK_LEVELS
 
     def _new(
         self, chosen: tuple[Any, int], window_bits: int, mem_level: int, is_near: bool
