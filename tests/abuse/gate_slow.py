@@ -19,7 +19,7 @@ _PART = new_request("")[:-4]
 # how often the attackers move, in seconds
 _STEP = 0.05
 
-_ROOM = {"max_connections_per_address": 5000, "max_threads": 2000}
+_ROOM = {"max_connections_per_address": 5000}
 _QUICK = {"handshake_timeout": 0.5}
 
 Begin = Callable[[Attacker], object]
@@ -85,7 +85,7 @@ def _drip(attackers: Sequence[Attacker], data: bytes) -> Iterator[None]:
     "slow-handshakes",
     "1,000 that say nothing, half a request, or drip it",
     ("AsyncServer", "Server"),
-    Bounds(memory=40.0, told=(408,), lines=0.01),
+    Bounds(memory=8.0, told=(408,), lines=0.01),
     figure=5,
     subject={"options": _ROOM},
     quick=_QUICK,
@@ -99,7 +99,7 @@ def slow_handshakes(scene: Scene) -> None:
     "slow-tls",
     "1,000 that say nothing, half a hello, a hello and no more, or drip it",
     ("AsyncServer", "Server"),
-    Bounds(memory=100.0, lines=0.01),
+    Bounds(memory=60.0, lines=0.01),
     subject={"options": _ROOM},
     quick=_QUICK,
     tls=True,

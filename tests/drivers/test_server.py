@@ -18,7 +18,7 @@ import pytest
 
 import wspy
 from tests.drivers.conftest import Serve
-from tests.drivers.helpers import PATIENCE, Echo, Log, Raw, Task, Timer, wait_until
+from tests.drivers.helpers import PATIENCE, UPGRADE, Echo, Log, Raw, Task, Timer, wait_until
 from wspy.drivers import epoll
 
 SERVERS = {"threaded": wspy.Server, "epoll": wspy.AsyncServer}
@@ -558,7 +558,10 @@ def test_a_thread_that_cannot_start(
 
     monkeypatch.setattr(threading.Thread, "start", fail)
     with Raw(served.socket(), masks=True) as raw:
+        raw.send_bytes(f"GET / HTTP/1.1\r\n{UPGRADE}\r\n".encode())
         assert raw.rest() == b""
+    wait_until(lambda: served.server._total == 0)
+    assert served.server._members == {}
     with served.connect() as client:
         client.send("x")
         assert client.recv(PATIENCE).payload == "x"

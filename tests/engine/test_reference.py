@@ -119,6 +119,7 @@ def test_a_socket_that_is_tls_already() -> None:
     with context.wrap_socket(ours, do_handshake_on_connect=False) as wrapped, theirs:
         made = ReferenceEngine(wrapped, server_link())
         assert made.on_readable(0.0) is False
-        made.link.time_out_opening(0.0)
+        made.link.opening.time_out()
+        made.link.push_opening(0.0)
         made.on_writable(0.0)
         assert made.link.wire.size > 0

@@ -27,7 +27,7 @@ from .poller import READ, Poller
 from .routed import missed_by
 from .served import ServerClient
 from .server import BaseServer
-from .wheel import Wheel
+from .wheel import SLICE, Wheel
 
 NewClient: type[ServerClient] = ServerClient
 if is_fast:
@@ -41,9 +41,6 @@ else:
 
 # a loop that is held up longer than this, in seconds, says so
 _LAG = 1.0
-# for how many seconds clients come in, are woken by the wheel or have their answers written
-# before others have their turn: a thousand that were too slow together must not hold up who was not
-_SLICE = 0.00025
 # frames of one message after which the time of a turn is looked at
 _BURST = 16
 
@@ -137,12 +134,10 @@ class AsyncServer(BaseServer):
         return not self._members or self._clock() >= self._stop_at
 
     def _turn(self, poller: Poller) -> None:
-        ready = poller.poll(self._patience())
+        ready = poller.poll(0.0 if self._dirty else self._patience(self._wheel.next_time()))
         now = self._clock() - poller.busy
-        if 0 < self._rest_until <= now:
-            self._rest_until = 0.0
-            if not self._is_stopping:
-                poller.modify(self._listener.fileno(), READ)
+        if not self._is_stopping:
+            self._end_rest(poller, now)
         listener, waker = self._listener.fileno(), self._waker.fileno()
         for descriptor, events in ready:
             client = self._members.get(descriptor)
@@ -154,7 +149,10 @@ class AsyncServer(BaseServer):
             elif descriptor == listener:
                 self._accept_all(poller, now)
         self._serve_dirty(poller, now)
-        self._tick_due(poller, now)
+        # judged by the time before the handlers ran: a blocked loop is nobody's fault
+        for client in self._wheel.take_due(now, self._clock):
+            client.tick(now)
+            self._update(poller, client, now)
         self.failures.tell_due(now)
         if self._stop_at is not None and not self._is_stopping:
             self._close_all(poller)
@@ -164,15 +162,8 @@ class AsyncServer(BaseServer):
             what = f"a handler blocked the loop, or it has too much to do: {lag:.1f} s"
             log_event(logging.WARNING, name, what)
 
-    def _patience(self) -> float | None:
-        if self._dirty:
-            return 0.0
-        times = [when for when in (self._wheel.next_time(), self._stop_at) if when is not None]
-        times += [when for when in (self._rest_until, self.failures.due) if when]
-        return max(0.0, min(times) - self._clock()) if times else None
-
     def _serve_dirty(self, poller: Poller, now: float) -> None:
-        until = self._clock() + _SLICE
+        until = self._clock() + SLICE
         # once around: who gets dirty meanwhile has its turn after the next poll
         for _ in range(len(self._dirty)):
             client = self._dirty.popleft()
@@ -180,15 +171,6 @@ class AsyncServer(BaseServer):
             if not client.is_finished:
                 client.serve(0, now)
                 self._update(poller, client, now)
-            if self._clock() >= until:
-                break
-
-    def _tick_due(self, poller: Poller, now: float) -> None:
-        until = self._clock() + _SLICE
-        # judged by the time before the handlers ran: a blocked loop is nobody's fault
-        while (client := self._wheel.due(now)) is not None:
-            client.tick(now)
-            self._update(poller, client, now)
             if self._clock() >= until:
                 break
 
@@ -216,15 +198,6 @@ class AsyncServer(BaseServer):
 
     def _take(self, listener: Any) -> tuple[Any, Address] | None:
         return accept(listener)
-
-    def _accept_all(self, poller: Poller, now: float) -> None:
-        until = self._clock() + _SLICE
-        while (accepted := self._accept()) is not None:
-            self._start(poller, *accepted, now)
-            if self._clock() >= until:
-                break
-        if self._rest_until:
-            poller.modify(self._listener.fileno(), 0)
 
     def _start(self, poller: Poller, sock: Any, address: Address, now: float) -> None:
         admitted = self._admit(address)

@@ -45,11 +45,13 @@ def server_link(
     refuse: Response | None = None,
     quick: Quick | None = None,
     accepted: Accepted | None = None,
+    holds: bool = False,
 ) -> Link:
     """Return a link that waits for a client's handshake.
 
     :param quick: what answers ordinary requests under these options, if anything does.
     :param accepted: what the handshake came to already, if it is over and was answered.
+    :param holds: whether a request waits for its answer (``ServerHandshake.holds``).
 
     :raises SSLError: if the context cannot be used for a server.
     """
@@ -65,6 +67,7 @@ def server_link(
         wall_clock=time.time,
         refuse=refuse,
     )
+    handshake.holds = holds
     return Link(handshake, options.limits, now, tls=tls, messages=messages)
 
 

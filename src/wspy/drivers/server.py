@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import logging
 import os
 import signal
@@ -23,12 +22,14 @@ from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
 from .arrivals import accept, busy, turn_away
 from .failures import FailureLog
+from .listening import bind, local_name
 from .log import log_event, logger, show_address
-from .opening import Address, look_up, set_nodelay
+from .opening import Address, set_nodelay
 from .options import server_context, split_options
+from .poller import READ, Poller
 from .routed import missed_by
-from .sockets import unlink_stale
 from .waker import Waker
+from .wheel import SLICE
 
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _BAD_LISTENER = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP)
@@ -86,12 +87,14 @@ class BaseServer:
             logger.setLevel(loglevel)
         self._clock = time.monotonic
         self._path: str | None = None
-        self._listener = sock or self._bind(address, family)
+        if sock is None and isinstance(address, (str, bytes)):
+            self._path = os.fsdecode(address)
+        self._listener = sock or bind(address, family)
         self._listener.setblocking(False)
         # where clients inherit it, this saves a system call for each of them
         set_nodelay(self._listener)
         self._listener.listen(backlog_size)
-        self.address = _local_name(self._listener)
+        self.address = local_name(self._listener)
         self._counts: dict[Any, int] = {}
         self._total = 0
         self._guard = threading.Lock()
@@ -265,28 +268,31 @@ class BaseServer:
             if isgeneratorfunction(handler):
                 raise TypeError(f"{shown} must be a plain function: it would never run with yield")
 
-    def _bind(self, address: Address, family: int | None) -> socket.socket:
-        if isinstance(address, (str, bytes)):
-            _check_path(os.fsdecode(address))
-            self._path = os.fsdecode(address)
-            unlink_stale(self._path)
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            target: Any = address
-        else:
-            if not isinstance(address, (tuple, list)) or len(address) < 2:
-                raise TypeError(f"pass address=(host, port), a path, or sock=...; not {address!r}")
-            family = family or (0 if address[0] else socket.AF_INET)
-            found = look_up((address[0] or None, address[1]), family, socket.AI_PASSIVE)
-            listener = socket.socket(found[0][0], socket.SOCK_STREAM)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            target = found[0][4]
-        try:
-            listener.bind(target)
-        except OSError as error:
-            listener.close()
-            error.filename = show_address(target)
-            raise
-        return listener
+    def _accept_all(self, poller: Poller, now: float) -> None:
+        """Accept clients for no longer than one slice."""
+        until = self._clock() + SLICE
+        while (accepted := self._accept()) is not None:
+            self._start(poller, *accepted, now)
+            if self._clock() >= until:
+                break
+        if self._rest_until:
+            poller.modify(self._listener.fileno(), 0)
+
+    def _end_rest(self, poller: Poller, now: float) -> None:
+        """Accept again, if that was not possible and it is time."""
+        if 0 < self._rest_until <= now:
+            self._rest_until = 0.0
+            poller.modify(self._listener.fileno(), READ)
+
+    def _patience(self, due: float | None) -> float | None:
+        """Return how long the loop may wait, if clients have something to do at that time."""
+        times = [due, self._rest_until, self.failures.due, self._stop_at]
+        known = [when for when in times if when]
+        return max(0.0, min(known) - self._clock()) if known else None
+
+    def _start(self, poller: Poller, sock: Any, address: Address, now: float) -> None:
+        """Begin with a client that was accepted."""
+        raise NotImplementedError
 
     def _take(self, listener: Any) -> tuple[Any, Address] | None:
         return accept(listener)
@@ -340,11 +346,11 @@ class BaseServer:
         Unless it is False, :meth:`_release` must follow.
         """
         host = address[0] if isinstance(address, tuple) else None
-        most, name = self._most_clients()
+        most = self._limits.max_connections
         most_here = self._limits.max_connections_per_address
         with self._guard:
             before, here = self._total, self._counts.get(host, 0)
-            over, why = before - most, f"the server is full ({name}={most})"
+            over, why = before - most, f"the server is full (max_connections={most})"
             if host is not None and here - most_here > over:
                 over = here - most_here
                 why = f"too many from your address (max_connections_per_address={most_here})"
@@ -356,10 +362,6 @@ class BaseServer:
             return False
         return busy(why) if over >= 0 else True
 
-    def _most_clients(self) -> tuple[int, str]:
-        """Return how many clients are served at once, and the argument that says so."""
-        return self._limits.max_connections, "max_connections"
-
     def _release(self, address: Address) -> None:
         host = address[0] if isinstance(address, tuple) else None
         with self._guard:
@@ -369,16 +371,3 @@ class BaseServer:
                 self._counts[host] = left
             else:
                 del self._counts[host]
-
-
-def _check_path(path: str) -> None:
-    with contextlib.suppress(ValueError):
-        ipaddress.ip_address(path or "::")
-        path = "localhost"
-    if path == "localhost":
-        raise TypeError("a host needs a port: pass address=(host, port) as one tuple")
-
-
-def _local_name(sock: socket.socket) -> Any:
-    name = sock.getsockname()
-    return name[:2] if isinstance(name, tuple) else name

@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
 from ..engine import new_engine
+from ..engine.interface import Engine
 from ..engine.lifecycle import Declined, Opened
 from ..errors import WebSocketError
 from ..handshake.http import Response
 from ..protocol.close import CLOSE_GOING_AWAY
-from .arrivals import turn_away
+from .arrivals import busy, turn_away
 from .connection import Connection
+from .lobby import Guest, Lobby
 from .log import log_event, show_address
 from .opening import Address, finish_opening, server_link
-from .poller import READ, new_poller
+from .poller import READ, Poller, new_poller
 from .routed import Routed
 from .server import BaseServer
 from .waiting import Pump
+from .wheel import SLICE
+
+# A loop that was busy for a slice of time rests so long, in seconds: the interpreter's lock is
+# handed to a thread that waits for it only if its holder really sleeps.
+_BREATH = 0.00005
 
 
 class ServerConnection(Routed, Connection):
     """A client of :class:`Server`; its methods may be called from any thread."""
 
-    def __init__(self, server: Server, pump: Pump, address: Address) -> None:
+    def __init__(self, server: Server, guest: Guest) -> None:
         self.server = server
         #: The client's TCP socket.
-        self.sock = pump.engine.sock  # type: ignore[assignment]
-        self._setup(pump, address)
+        self.sock = guest.engine.sock  # type: ignore[assignment]
+        self._guest: Guest | None = guest
+        self._setup(Pump(guest.engine), guest.address)
 
     def serve(self) -> None:
-        """Run the handshake and then call the server's methods until the end."""
+        """Answer the request and then call the server's methods until the end."""
+        guest, self._guest = self._guest, None
+        assert guest is not None
+        with self._lock:
+            guest.answer(self._now())
         event = finish_opening(self._pump)
         if isinstance(event, Declined):
             self._failures.report_declined(self._address, event)
@@ -55,9 +68,9 @@ class ServerConnection(Routed, Connection):
 
 
 class Server(BaseServer):
-    """Serves each client in a thread of its own, handshake and TLS included.
+    """Serves each client in a thread of its own, which begins once its request is there.
 
-    Handlers may block; they hold up their own client only. At most
+    Handlers may block, ``onrequest`` too; they hold up their own client only. At most
     ``max_threads`` clients are served at once, others are answered 503.
     The arguments are those of :class:`wspy.drivers.server.BaseServer`.
     """
@@ -65,6 +78,7 @@ class Server(BaseServer):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._members: dict[ServerConnection, threading.Thread] = {}
+        self._lobby: Lobby | None = None
 
     @property
     def clients(self) -> list[ServerConnection]:
@@ -75,80 +89,93 @@ class Server(BaseServer):
 
     def _serve(self) -> None:
         poller = new_poller()
+        lobby = self._lobby = Lobby(self, poller, self._clock())
         try:
             poller.register(self._listener.fileno(), READ)
             poller.register(self._waker.fileno(), READ)
             while self._stop_at is None:
-                now = self._clock()
-                self.failures.tell_due(now)
-                rests = self._rest_until > now
-                if rests:
-                    poller.modify(self._listener.fileno(), 0)
-                times = [
-                    when for when in (self._rest_until, self.failures.due) if when and when > now
-                ]
-                poller.poll(min(times) - now if times else None)
-                self._waker.clear()
-                if rests:
-                    poller.modify(self._listener.fileno(), READ)
-                elif self._stop_at is None:
-                    self._accept_all()
+                self._turn(poller, lobby)
         finally:
-            poller.close()
             self._listener.close()
+            lobby.close()
+            poller.close()
             self._end_clients()
 
-    def _accept_all(self) -> None:
-        for _ in range(64):
-            accepted = self._accept()
-            if accepted is None:
-                return
-            self._start(*accepted)
+    def _turn(self, poller: Poller, lobby: Lobby) -> None:
+        ready = poller.poll(self._patience(lobby.wheel.next_time()))
+        now = self._clock()
+        self._end_rest(poller, now)
+        for descriptor, events in ready:
+            if descriptor == self._listener.fileno():
+                self._accept_all(poller, now)
+            elif descriptor == self._waker.fileno():
+                self._waker.clear()
+            else:
+                lobby.serve(descriptor, events, now)
+        for guest in lobby.wheel.take_due(now, self._clock):
+            lobby.tick(guest, now)
+        self.failures.tell_due(now)
+        if self._clock() - now >= SLICE:
+            time.sleep(_BREATH)
 
-    def _start(self, sock: Any, address: Address) -> None:
+    def _start(self, poller: Poller, sock: Any, address: Address, now: float) -> None:
         admitted = self._admit(address)
         if admitted is False:
             turn_away(sock, self._context is None)
             return
         refuse = admitted if isinstance(admitted, Response) else None
-        client: ServerConnection | None = None
         try:
-            client = self._new_client(sock, address, refuse)
-            name = f"wspy-{show_address(address)}"
-            thread = threading.Thread(
-                target=self._run_client, args=(client, address), name=name, daemon=True
-            )
-            with self._guard:
-                self._members[client] = thread
-            thread.start()
-        except (WebSocketError, OSError, RuntimeError) as error:
+            assert self._lobby is not None
+            self._lobby.add(Guest(self._new_engine(sock, address, now), address, refuse))
+        except (WebSocketError, OSError) as error:
             self.failures.report(logging.WARNING, self.address, "cannot serve", error)
             sock.close()
-            self._forget(client, address)
+            self._release(address)
 
-    def _forget(self, client: ServerConnection | None, address: Address) -> None:
-        if client is not None:
-            with self._guard:
-                self._members.pop(client, None)
-        self._release(address)
-
-    def _most_clients(self) -> tuple[int, str]:
-        limits = self._limits
-        return min((limits.max_threads, "max_threads"), super()._most_clients())
-
-    def _new_client(self, sock: Any, address: Address, refuse: Response | None) -> ServerConnection:
+    def _new_engine(self, sock: Any, address: Address, now: float) -> Engine:
         link = server_link(
             self._server_options,
             peer=address,
             context=self._context,
-            now=self._clock(),
+            now=now,
             clock=self._clock,
-            refuse=refuse,
             quick=self._quick,
+            holds=True,
         )
-        return ServerConnection(self, Pump(new_engine(sock, link)), address)
+        return new_engine(sock, link)
 
-    def _run_client(self, client: ServerConnection, address: Address) -> None:
+    def no_room(self) -> Response | None:
+        """Return what a guest is told if there is no thread for it, or None."""
+        most = self._limits.max_threads
+        if len(self._members) < most:
+            return None
+        return busy(f"the server is full (max_threads={most})")
+
+    def let_in(self, guest: Guest) -> None:
+        """Serve a guest whose request is there in a thread of its own."""
+        client = ServerConnection(self, guest)
+        name = f"wspy-{show_address(guest.address)}"
+        thread = threading.Thread(
+            target=self._run_client, args=(client, guest), name=name, daemon=True
+        )
+        with self._guard:
+            self._members[client] = thread
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self.failures.report(logging.WARNING, self.address, "cannot serve", error)
+            client.abort()
+            self.forget(guest, client)
+
+    def forget(self, guest: Guest, client: ServerConnection | None = None) -> None:
+        """Learn that a guest, or the client that it became, is gone."""
+        if client is not None:
+            with self._guard:
+                self._members.pop(client, None)
+        self._release(guest.address)
+
+    def _run_client(self, client: ServerConnection, guest: Guest) -> None:
+        address = guest.address
         try:
             client.serve()
         except WebSocketError as error:
@@ -159,7 +186,7 @@ class Server(BaseServer):
             try:
                 client.abort()
             finally:
-                self._forget(client, address)
+                self.forget(guest, client)
 
     def _end_clients(self) -> None:
         with self._guard:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from ..errors import HandshakeError, PingError, SocketClosed, SSLError, WebSocketError
+from ..errors import HandshakeError, PingError, SocketClosed, SSLError
+from ..handshake.server import ServerHandshake
 from ..protocol.close import CLOSE_POLICY, CLOSE_UNABLE
 from ..protocol.session import State
 from .lifecycle import Phase
@@ -72,13 +73,14 @@ def _open_timers(link: Link) -> Iterator[tuple[float, Action]]:
 
 
 def _handshake_is_late(link: Link, now: float) -> None:
-    if link.time_out_opening(now):
-        return
     seconds = link.limits.handshake_timeout
-    error: WebSocketError = HandshakeError(f"no answer within handshake_timeout={seconds} s")
     if link.tls is not None and not link.tls.established:
-        error = SSLError(f"no TLS handshake within handshake_timeout={seconds} s")
-    link.decline(error, now)
+        link.decline(SSLError(f"no TLS handshake within handshake_timeout={seconds} s"), now)
+    elif isinstance(link.opening, ServerHandshake):
+        link.opening.time_out()
+        link.push_opening(now)
+    else:
+        link.decline(HandshakeError(f"no answer within handshake_timeout={seconds} s"), now)
 
 
 def _message_is_late(link: Link, now: float) -> None:

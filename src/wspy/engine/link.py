@@ -80,7 +80,7 @@ class Link:
         self._messages, self._heard = messages, False
         self._events: deque[LinkEvent] = deque()
         self.ended_at: float | None = None
-        self._push_opening(now)
+        self.push_opening(now)
 
     # in
 
@@ -108,7 +108,7 @@ class Link:
         self.watch.received(now)
         if self.phase is Phase.OPENING:
             self.opening.receive_data(data)
-            self._push_opening(now)
+            self.push_opening(now)
         elif self.session is not None:
             self.session.receive_data(data, first=first)
         elif self.frames is not None and self.phase is Phase.OPEN:
@@ -119,7 +119,7 @@ class Link:
         self.eof = True
         if self.phase is Phase.OPENING:
             self.opening.receive_eof()
-            self._push_opening(now)
+            self.push_opening(now)
         elif self.session is not None:
             self.session.receive_eof()
         if self.phase is Phase.ENDING:
@@ -181,7 +181,8 @@ class Link:
 
     # the handshake
 
-    def _push_opening(self, now: float) -> None:
+    def push_opening(self, now: float) -> None:
+        """Take over what the handshake has to say, and whether it is over."""
         opening = self.opening
         data = opening.data_to_send()
         if data:
@@ -303,14 +304,6 @@ class Link:
         self.pump()
 
     # the end
-
-    def time_out_opening(self, now: float) -> bool:
-        """Answer a client that is too slow with 408; False if there is nobody to answer."""
-        if isinstance(self.opening, ServerHandshake) and (self.tls is None or self.tls.established):
-            self.opening.time_out()
-            self._push_opening(now)
-            return True
-        return False
 
     def decline(self, error: WebSocketError, now: float) -> None:
         """Give up on TLS or on the handshake; what TLS has to say still goes out."""

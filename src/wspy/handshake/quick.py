@@ -16,6 +16,7 @@ from typing import Any
 from ..extensions.grammar import TOKEN
 from .accepted import Accepted
 from .headers import is_trusted, is_valid_host
+from .http import Response
 from .key import accept_value, is_valid_key
 from .options import VERSION
 from .server import ServerHandshake, ServerOptions
@@ -165,20 +166,42 @@ class QuickHandshake(ServerHandshake):
         self.accepted = accepted
         self._quick = quick
         self._arguments = arguments
+        # the answer and what it comes to, until it is given
+        self._held: tuple[bytes, Remembered] | None = None
 
     @property
     def done(self) -> bool:
         return self.accepted is not None or super().done
 
+    @property
+    def is_held(self) -> bool:
+        return (self._held is not None or super().is_held) and not self.done
+
     def receive_data(self, data: bytes) -> None:
+        self._read_held()
         if self._quick is not None and not (self._heard or self.done or self._refuse):
             answer = self._quick.accept(data)
             if answer is not None:
                 self._heard = True
-                self._out = answer
-                self.accepted = self._quick.remember(data, **self._arguments)
+                self._held = answer, self._quick.remember(data, **self._arguments)
+                if not self.holds:
+                    self.answer()
                 return
         super().receive_data(data)
+
+    def answer(self, refuse: Response | None = None) -> None:
+        if self._held is None or refuse is not None or self.done:
+            self._read_held()
+            super().answer(refuse)
+            return
+        self._out, self.accepted = self._held
+        self._held = None
+
+    def _read_held(self) -> None:
+        """Read a request again as if there were no answer to it."""
+        if self._held is not None:
+            self._reader.feed(self._held[1].head)
+            self._held = None
 
 
 class Remembered(Accepted):

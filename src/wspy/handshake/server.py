@@ -111,6 +111,8 @@ class ServerHandshake:
     :ivar response: the answer, once it is known.
     :ivar challenges: whether it asks for credentials that were not given, or
         for fresh ones (RFC 9110 §15.5.2); wrong ones are another matter.
+    :ivar holds: whether a request that is whole waits for :meth:`answer`: for drivers
+        that call ``onrequest`` somewhere else than they read.
     """
 
     def __init__(
@@ -128,7 +130,7 @@ class ServerHandshake:
         self.error: HandshakeError | None = None
         self.request: Request | None = None
         self.response: Response | None = None
-        self.challenges = False
+        self.challenges = self.holds = False
         self._options = options
         self._peer, self._secure, self._tls = peer, secure, tls
         self._clock = clock
@@ -142,6 +144,11 @@ class ServerHandshake:
     def done(self) -> bool:
         """Whether the handshake is over, one way or the other."""
         return self.response is not None or self.error is not None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the request is whole and waits for :meth:`answer`."""
+        return self._reader.head is not None and not self.done
 
     def data_to_send(self) -> bytes:
         """Return the bytes to send, once."""
@@ -158,18 +165,30 @@ class ServerHandshake:
         if self.done:
             return
         self._heard = self._heard or bool(data)
+        if self.is_held:
+            self._reader.trailing += data
+            return
         try:
             self._reader.feed(data)
         except HeadError as error:
             self._fail(refusal(error.status, str(error)))
             return
-        if self._reader.head is not None:
+        if not self.holds:
+            self.answer()
+
+    def answer(self, refuse: Response | None = None) -> None:
+        """Answer the request if it is whole and was not answered.
+
+        :param refuse: a response to give in any case, for example 503.
+        """
+        self._refuse = refuse or self._refuse
+        if self._reader.head is not None and not self.done:
             self._answer(self._reader.head)
 
     def receive_eof(self) -> None:
         """Learn that the peer will send nothing more."""
         # RFC 9112 §8
-        if not self.done:
+        if not (self.done or self.is_held):
             how = "before its request was complete" if self._heard else "without a request"
             self.error = HandshakeError(f"the peer closed the connection {how}")
 
