@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,13 @@ class Latency:
     p50: float
     p99: float
 
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Latency:
+        """Sum up round trips."""
+        found = sorted(seconds)
+        last = len(found) - 1
+        return cls(len(found), found[last // 2], found[round(last * 0.99)])
+
 
 class Honest(Process):
     """The peer from the outside; it measures from its start on.
@@ -54,16 +62,16 @@ class Honest(Process):
     def wait_open(self) -> None:
         self.wait("open")
 
-    def window(self, least: int = 1) -> Latency:
-        """Return the latency since the last call, or since the start.
+    def window(self, least: int = 1) -> list[float]:
+        """Return how long each round trip took since the last call, or since the start.
 
         :param least: round trips to wait for at least, the last of them one that
             is under way now: a subject that answers no more is noticed.
         """
         self._asked += 1
         self.tell(least=least)
-        line = self.wait("window", self._asked, seconds=120)
-        return Latency(*line["window"])
+        found: list[float] = self.wait("window", self._asked, seconds=120)["window"]
+        return found
 
 
 class _Rounds:
@@ -78,13 +86,12 @@ class _Rounds:
             self._seconds.append(seconds)
             self._changed.notify_all()
 
-    def cut(self, least: int) -> Latency:
+    def cut(self, least: int) -> list[float]:
         with self._changed:
             least = max(least, len(self._seconds) + 1)
             self._changed.wait_for(lambda: len(self._seconds) >= least)
-            found, self._seconds = sorted(self._seconds), []
-        last = len(found) - 1
-        return Latency(len(found), found[last // 2], found[round(last * 0.99)])
+            found, self._seconds = self._seconds, []
+        return found
 
 
 class _Peer:
@@ -187,7 +194,7 @@ def main() -> None:
     threading.Thread(target=_run, args=(order, rounds), daemon=True).start()
     for line in sys.stdin:
         found = rounds.cut(json.loads(line)["least"])
-        print(json.dumps({"window": [found.count, found.p50, found.p99]}), flush=True)
+        print(json.dumps({"window": [round(seconds, 6) for seconds in found]}), flush=True)
 
 
 if __name__ == "__main__":

@@ -144,14 +144,14 @@ class Scene:
         costs = self.costs
         honest = self._warm_up() if self.alone else self._honest()
         if honest is not None:
-            costs.idle, per_round = self._idle(honest)
+            idle, per_round = self._idle(honest)
         before = self.subject.settled(), self.subject.threads(), self.subject.descriptors()
         log_before, cpu_before = self.subject.log_size, self.subject.cpu()
         self.subject.forget_peak()
         with yielding():
             self.abuse.play(self)
             if honest is not None:
-                costs.beside = honest.window()
+                costs.beside = Latency.of(honest.window())
         costs.cpu = self.subject.cpu() - cpu_before
         if honest is not None and costs.beside is not None:
             costs.cpu = max(0.0, costs.cpu - per_round * costs.beside.count)
@@ -162,6 +162,10 @@ class Scene:
             attacker.close()
         costs.left = self._left(*before[1:])
         costs.log = self.subject.log(log_before)
+        if honest is not None:
+            # a slow moment of the machine, before or after, is not the abuse's
+            honest.window()
+            costs.idle = Latency.of(idle + honest.window(self.pick(500, 30)))
         return judge(self.abuse, self.driver, costs, full=self.full)
 
     def _warm_up(self) -> None:
@@ -192,13 +196,13 @@ class Scene:
             share(self.subject.pid, honest.pid)
         return honest
 
-    def _idle(self, honest: Honest) -> tuple[Latency, float]:
+    def _idle(self, honest: Honest) -> tuple[list[float], float]:
         """Measure latency and CPU time for each round trip, without abuse."""
         # the first ones warm up both sides
         honest.window(self.pick(500, 30))
         cpu_before = self.subject.cpu()
-        idle = honest.window(self.pick(1000, 30))
-        per_round = (self.subject.cpu() - cpu_before) / idle.count
+        idle = honest.window(self.pick(500, 30))
+        per_round = (self.subject.cpu() - cpu_before) / len(idle)
         return idle, per_round
 
     def _left(self, threads: int, descriptors: int) -> str:

@@ -22,11 +22,10 @@ from .poller import READ, Poller, new_poller
 from .routed import Routed
 from .server import BaseServer
 from .waiting import Pump
-from .wheel import SLICE
 
-# A loop that was busy for a slice of time rests so long, in seconds: the interpreter's lock is
-# handed to a thread that waits for it only if its holder really sleeps.
-_BREATH = 0.00005
+# A loop that was busy for a while rests, both in seconds: the interpreter's lock is handed to a
+# thread that waits for it only if its holder really sleeps, and one message takes it some times.
+_BUSY, _BREATH = 0.0001, 0.00005
 
 
 class ServerConnection(Routed, Connection):
@@ -103,7 +102,7 @@ class Server(BaseServer):
 
     def _turn(self, poller: Poller, lobby: Lobby) -> None:
         ready = poller.poll(self._patience(lobby.wheel.next_time()))
-        now = self._clock()
+        now = busy_since = self._clock()
         self._end_rest(poller, now)
         for descriptor, events in ready:
             if descriptor == self._listener.fileno():
@@ -112,11 +111,18 @@ class Server(BaseServer):
                 self._waker.clear()
             else:
                 lobby.serve(descriptor, events, now)
+            busy_since = self._breathe(busy_since)
         for guest in lobby.wheel.take_due(now, self._clock):
             lobby.tick(guest, now)
+            busy_since = self._breathe(busy_since)
         self.failures.tell_due(now)
-        if self._clock() - now >= SLICE:
-            time.sleep(_BREATH)
+
+    def _breathe(self, busy_since: float) -> float:
+        """Let clients' threads go on if we were busy for long; return since when we are."""
+        if self._clock() - busy_since < _BUSY:
+            return busy_since
+        time.sleep(_BREATH)
+        return self._clock()
 
     def _start(self, poller: Poller, sock: Any, address: Address, now: float) -> None:
         admitted = self._admit(address)

@@ -12,7 +12,7 @@ from .link import Link
 
 READ_SIZE = 64 * 1024
 # what is read at once of what nobody wants
-_SCRAP = 4096
+_SCRAP = 16 * 1024
 
 # EAGAIN, also as a socket says it that was TLS before it came to us
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
