@@ -199,7 +199,7 @@ def play(
     server = server_class(**server_class.limits, **options)
     server.behaviour, server.welcome = behaviour, welcome
     server._thread = threading.current_thread()
-    server._patience = lambda: 0.0  # type: ignore[method-assign]
+    server._patience = lambda due: 0.0  # type: ignore[method-assign]
     kind_of_client = fast.FastClient if swift else served.ServerClient
     before = epoll.NewClient
     # how long a turn is must not matter here
@@ -249,7 +249,7 @@ def _await_end(server: Recorder, loop: Any) -> None:
     while not any(isinstance(what, tuple) and what[0] is wspy.SocketClosed for what in server.told):
         server._turn(loop)
         assert time.monotonic() < give_up
-    server._patience = lambda: 0.0  # type: ignore[method-assign]
+    server._patience = lambda due: 0.0  # type: ignore[method-assign]
 
 
 def _run(step: Callable[[Any], None], server: Recorder) -> None:

@@ -93,7 +93,7 @@ class House:
         self.server.known, self.server.script = [], []
         self.server.heard = [[] for _ in REQUESTS]
         self.server._thread = threading.current_thread()
-        self.server._patience = lambda: 0.0  # type: ignore[method-assign]
+        self.server._patience = lambda due: 0.0  # type: ignore[method-assign]
         self.before = (epoll.NewClient, epoll.open_clients, epoll.send_to_idle)
         module = fast if self.swift else served
         kind_of_client = fast.FastClient if self.swift else served.ServerClient

@@ -59,7 +59,7 @@ class Scene:
     def __init__(self, kind: str = "fast", **options: Any) -> None:
         self.server = Echo(**options)
         self.server._thread = threading.current_thread()
-        self.server._patience = lambda: 0.0  # type: ignore[method-assign]
+        self.server._patience = lambda due: 0.0  # type: ignore[method-assign]
         clock = self.server._clock
         self.ahead = 0.0
         self.server._clock = lambda: clock() + self.ahead

@@ -187,7 +187,7 @@ class Stage:
             options = {"ping_interval": None, **PROFILES[case.profile]}
             server = kind(("127.0.0.1", 0), **options)
             server._thread = threading.current_thread()
-            server._patience = lambda: 0.0  # type: ignore[method-assign]
+            server._patience = lambda due: 0.0  # type: ignore[method-assign]
             loop = _new_poller(self.engine, server._dirty)
             loop.register(server._waker.fileno(), poller.READ)
             self._open[key] = server, loop
