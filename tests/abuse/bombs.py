@@ -14,9 +14,9 @@ from .scene import Scene
 
 MIB = 1024 * 1024
 # permessage-deflate is RFC 7692, deflate-frame the older draft
+_EXTENSIONS = ("permessage-deflate", "deflate-frame")
 # twice max_message and a MiB, in MiB
 _MOST = 3.0
-_EXTENSIONS = ("permessage-deflate", "deflate-frame")
 
 
 @functools.cache

@@ -163,10 +163,17 @@ class Scene:
         costs.left = self._left(*before[1:])
         costs.log = self.subject.log(log_before)
         if honest is not None:
-            # a slow moment of the machine, before or after, is not the abuse's
             honest.window()
-            costs.idle = Latency.of(idle + honest.window(self.pick(500, 30)))
+            after = honest.window(self.pick(500, 30))
+            # a slow moment of the machine, before or after, is not the abuse's
+            costs.idle = Latency.of(idle + after)
+            # but what stays slow is
+            self._check_after(Latency.of(idle).p50, Latency.of(after).p50)
         return judge(self.abuse, self.driver, costs, full=self.full)
+
+    def _check_after(self, before: float, after: float) -> None:
+        shown = f"{before * 1000:.2f} → {after * 1000:.2f}"
+        self.check("p50 after it, ms", shown, "≤ 2×", after <= 2 * before, is_time=True)
 
     def _warm_up(self) -> None:
         """Let the subject have served somebody before it is measured."""

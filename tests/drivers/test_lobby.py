@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 import threading
 from typing import Any
 
 import pytest
 
 import wspy
+from tests.conftest import Certificates
 from tests.drivers.conftest import Serve
 from tests.drivers.helpers import KEY, PATIENCE, UPGRADE, Raw, Served, wait_until
-from wspy.drivers import lobby
+from wspy.drivers import lobby, threaded
 
 _HEAD = f"GET / HTTP/1.1\r\n{UPGRADE}\r\n".encode()
 
@@ -111,7 +114,7 @@ def test_who_waits_when_the_server_ends_is_let_go(serve: Serve) -> None:
     with dial(served, b"GET /") as sock:
         guests(served, 1)
         served.server.shutdown()
-        assert sock.recv(1) == b""
+        assert Raw(sock, masks=True).rest() == b""
     assert served.server._total == 0
 
 
@@ -129,6 +132,59 @@ def test_a_mistake_of_ours_costs_one_guest(serve: Serve, monkeypatch: pytest.Mon
     with served.connect() as client:
         client.send("others")
         assert client.recv(PATIENCE).payload == "others"
+
+
+def test_a_server_that_ends_before_the_answer(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    may_go_on = threading.Event()
+    right = threaded.ServerConnection.serve
+
+    def late(client: threaded.ServerConnection) -> None:
+        assert may_go_on.wait(PATIENCE)
+        right(client)
+
+    monkeypatch.setattr(threaded.ServerConnection, "serve", late)
+    served = serve("threaded", onrequest=asked.append)
+    with dial(served, _HEAD) as sock:
+        wait_until(lambda: threads(served) == 1)
+        (client,) = served.server._members
+        client.begin_close(1001, "")
+        may_go_on.set()
+        assert Raw(sock, masks=True).rest() == b""
+    guests(served, 0)
+    assert len(asked) == 1
+    assert served.log.calls == []
+
+
+@pytest.mark.parametrize("end", ["stays", "close_notify", "FIN"])
+def test_a_request_and_frames_behind_the_end_of_tls(
+    serve: Serve, certificates: Certificates, end: str
+) -> None:
+    # RFC 8446 §4.4.4: what follows Finished may come along with it
+    served = serve("threaded", "tls")
+    said, heard = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = certificates.client.wrap_bio(heard, said, server_hostname="localhost")
+    with dial(served) as sock:
+        while True:
+            try:
+                client.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                sock.sendall(said.read())
+                heard.write(sock.recv(65536))
+        client.write(_HEAD + b"\x81\x82\0\0\0\0hi")
+        if end == "close_notify":
+            with contextlib.suppress(ssl.SSLError):
+                client.unwrap()
+        sock.sendall(said.read())
+        if end == "FIN":
+            sock.shutdown(socket.SHUT_WR)
+        (_, message) = served.log.wait("message")
+        assert message.payload == "hi"
+    assert served.log.wait("close")[1] == 1006
+    guests(served, 0)
 
 
 def test_the_request_is_the_one_that_was_sent(serve: Serve) -> None:

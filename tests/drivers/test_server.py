@@ -443,6 +443,26 @@ def test_accept_that_fails(base: Any, caplog: pytest.LogCaptureFixture) -> None:
     assert "network is down" in caplog.text
 
 
+def test_a_rest_does_not_outlive_the_listener(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[None] = []
+    whole = wspy.AsyncServer._turn
+
+    def turn(server: Any, poller: Any) -> None:
+        turns.append(None)
+        whole(server, poller)
+
+    served = serve("epoll", close_timeout=60)
+    with served.raw() as raw:
+        monkeypatch.setattr(wspy.AsyncServer, "_turn", turn)
+        served.server._rest_until = served.server._clock() + 0.05
+        # it waits for the answer to its close frame, and does not turn about meanwhile
+        served.server.shutdown(0.3)
+        raw.rest()
+    assert 0 < len(turns) < 20
+
+
 def test_a_listener_that_is_no_more_ends_the_server(base: Any) -> None:
     server = make(base)
     server._listener = BrokenListener(server._listener, [OSError(errno.EBADF, "closed")])

@@ -8,11 +8,12 @@ import threading
 from typing import Any
 
 import wspy
+from wspy.drivers.lobby import Lobby
 
 from .listening import Arrivals, FaultyListener, listen
 from .noting import Noting, act, note_end
 from .story import Story, Ways, contexts
-from .world import World
+from .world import LoopPoller, World
 
 
 def server_arguments(story_ways: Ways) -> dict[str, Any]:
@@ -85,9 +86,16 @@ def play_server(world: World) -> list[Story]:
                         client.begin_close(4001, "done")
 
             world.meanwhile = meanwhile
-            server._start(story.shim, "")
+            poller = LoopPoller(world)
+            lobby = server._lobby = Lobby(server, poller, world.now)
+            server._start(poller, story.shim, "", world.now)
+            while server._total:
+                server._turn(poller, lobby)
+            poller.close()
             assert not server._members
             assert not server._counts
+            assert not lobby._guests
+            assert not lobby.wheel._slots
         finally:
             server.close()
     return [story]

@@ -253,6 +253,7 @@ class AsyncServer(BaseServer):
 
     def _close_all(self, poller: Poller) -> None:
         self._is_stopping = True
+        self._rest_until = 0.0
         poller.unregister(self._listener.fileno())
         self._listener.close()
         for client in list(self._members.values()):

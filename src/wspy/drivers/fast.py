@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Sequence, Sized
+from collections.abc import Sized
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,6 @@ from ..engine.interface import Engine
 from ..engine.link import Link
 from ..engine.watch import ping_payload
 from ..errors import SocketClosed
-from ..extensions.deflate_message import DeflateMessage
 from ..handshake.accepted import Accepted
 from ..handshake.http import Response
 from ..handshake.quick import Remembered
@@ -25,14 +24,15 @@ from ..protocol.frame import ControlFrame, pong_frame
 from ..protocol.opcodes import OPCODE_PING
 from ..protocol.prepared import Prepared
 from ..protocol.session import Session, State
-from ..protocol.stream import Hook
 from .arrivals import accept as accept_socket
 from .descriptor import Descriptor
 from .encrypted import Encrypted, new_crypt
+from .fed import codec
 from .log import logger
+from .nonblocking import is_idle
 from .opening import Address
 from .poller import READ, Poller
-from .served import ServerClient, is_idle
+from .served import ServerClient
 
 __all__ = ["FastClient", "accept", "new_poller", "open_clients", "send_to_idle"]
 
@@ -155,7 +155,7 @@ class FastClient(Slim, Encrypted):
         # broadcasts know nothing of TLS
         alike = None if self.is_encrypted else frames.alike
         if session.may_send:
-            self.rest(not frames.extensions, _codec(frames.extensions), alike)
+            self.rest(not frames.extensions, codec(frames.extensions), alike)
         else:
             self.rest(False, None, None)
 
@@ -347,10 +347,3 @@ class FastClient(Slim, Encrypted):
 def is_plain(sock: object) -> bool:
     """Whether what a socket sends and receives is what its descriptor does: not so with TLS."""
     return type(sock) is socket.socket
-
-
-def _codec(extensions: Sequence[Hook]) -> DeflateMessage.Instance | None:
-    """Return the only extension if it is permessage-deflate as we know it."""
-    codec = extensions[0] if len(extensions) == 1 else None
-    # a derived class may do more
-    return codec if type(codec) is DeflateMessage.Instance else None

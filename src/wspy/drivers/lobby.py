@@ -2,7 +2,7 @@
 
 A thread costs more than a peer that says nothing, so it begins with the request. Here TLS is
 agreed upon, heads arrive, and who is too slow or has no room is answered and seen off. Nothing
-of the user's is called.
+of the user's is called, but for what an ``SSLContext`` calls by itself.
 """
 
 from __future__ import annotations
@@ -40,11 +40,6 @@ class Guest:
         self.descriptor = engine.fileno()
         self.interest = READ
         self.slot = -1
-
-    def answer(self, now: float, refuse: Response | None = None) -> None:
-        """Answer its request; this calls ``onrequest`` unless it is refused."""
-        self.handshake.answer(refuse)
-        self.engine.link.push_opening(now)
 
 
 class Lobby:
@@ -106,7 +101,8 @@ class Lobby:
                 self._forget(guest)
                 self._server.let_in(guest)
                 return
-            guest.answer(now, refuse)
+            guest.handshake.answer(refuse)
+            guest.engine.link.push_opening(now)
         guest.engine.on_writable(now)
         while (event := guest.engine.next_event(now)) is not None:
             assert isinstance(event, Declined)

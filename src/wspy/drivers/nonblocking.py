@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from ..engine import is_fast
 from ..engine.interface import Engine
-from ..engine.lifecycle import LinkEvent
+from ..engine.lifecycle import LinkEvent, Phase
+from ..engine.link import Link
+from ..engine.reference import READ_SIZE
 from ..errors import BufferFull, InvalidState, SocketClosed
 from ..protocol.close import CLOSE_NORMAL, CLOSE_POLICY, pack_close
 from ..protocol.events import Ping
@@ -22,6 +26,15 @@ from .failures import FailureLog
 
 if TYPE_CHECKING:
     from .blocking import websocket
+    from .fed import Fed
+
+if is_fast:
+    from .fed import new_fed
+else:
+
+    def new_fed(engine: Engine) -> Fed | None:
+        """Return who reads for a connection before its core: nobody."""
+        return None
 
 
 class AsyncConnection(BaseConnection):
@@ -40,7 +53,12 @@ class AsyncConnection(BaseConnection):
         self.sock: Any = sock
         self._setup(sock.pump.engine, sock.pump.lock)
         with self._lock:
-            self._engine.link.start_session()
+            session = self._engine.link.start_session()
+            self._fed = new_fed(self._engine)
+            if self._fed is not None:
+                self._lock = sock.pump.lock = self._fed.gate
+                self._reads = threading.Lock()
+            self._settle_fed(session)
 
     def _setup(
         self, engine: Engine, lock: AbstractContextManager[object], address: Any = None
@@ -59,6 +77,10 @@ class AsyncConnection(BaseConnection):
     def _now(self) -> float:
         return time.monotonic()
 
+    # who reads before the core, and the lock of those who read: the others need not wait
+    _fed: Fed | None = None
+    _reads: threading.Lock | None = None
+
     # for how many seconds events are handed out before others have their turn
     _turn = math.inf
 
@@ -66,9 +88,9 @@ class AsyncConnection(BaseConnection):
         """Do nothing: whoever waits asks :meth:`can_send`."""
 
     @property
-    def _hears_written(self) -> bool:
+    def hears_written(self) -> bool:
         """Whether ``onsent`` does anything."""
-        return True
+        return "onsent" in vars(self) or type(self).onsent is not BaseConnection.onsent
 
     # sending
 
@@ -95,6 +117,15 @@ class AsyncConnection(BaseConnection):
             full and ``on_full`` is ``"close"``: the message was not queued.
         :raises BufferFull: if it is full and ``on_full`` is ``"raise"``.
         """
+        fed = self._fed
+        if fed is not None and fragment_size is None and fed.is_gathering:
+            return fed.send(message, compress=compress)
+        return self.send_by_core(message, fragment_size, compress)
+
+    def send_by_core(
+        self, message: Message | Payload, fragment_size: int | None, compress: bool
+    ) -> bool:
+        """Do what :meth:`send` does where the fast path cannot."""
         message = to_message(message)
 
         def put(session: Session) -> None:
@@ -127,7 +158,7 @@ class AsyncConnection(BaseConnection):
         if not link.is_full:
             return False
         # a peer that reads must not suffer from a sender that outruns the loop
-        self._written += tuple(self._engine.on_writable(self._now()))
+        self._note_written(self._engine.on_writable(self._now()))
         return link.is_full
 
     def _refuse(self, message: Message) -> bool:
@@ -215,21 +246,55 @@ class AsyncConnection(BaseConnection):
         is_untold = (engine.finished or engine.link.lost) and not self._ended
         return self._is_fresh or engine.wants_write or is_untold
 
-    def do_async_recv(self, bufsize: int = 64 * 1024) -> None:
-        """Read once and call back; call it on a read event."""
-        with self._lock:
-            now = self._now()
-            if self._engine.wants_read:
-                self._engine.on_readable(now, bufsize)
+    def do_async_recv(self, bufsize: int = READ_SIZE) -> None:
+        """Read once and call back; call it on a read event.
+
+        Does nothing while another thread reads, or a handler of the same connection runs in it.
+        """
+        now = self._now()
+        if self._reads is None:
+            self._read(bufsize, now)
+        elif self._reads.acquire(blocking=False):
+            try:
+                is_served = self._read_fed(bufsize, now)
+            finally:
+                self._reads.release()
+            if is_served:
+                return
         self._serve(now)
+
+    def _read(self, size: int, now: float) -> None:
+        with self._lock:
+            if self._engine.wants_read:
+                self._engine.on_readable(now, size)
+
+    def _read_fed(self, size: int, now: float) -> bool:
+        """Read; return whether that was all."""
+        assert self._fed is not None
+        is_due = self._fed.read(self, size, now) if self._fed.is_accelerated else None
+        if is_due is None:
+            self._read(size, now)
+        return is_due is False
 
     def do_async_send(self) -> None:
         """Write what the kernel takes and call back; call it on a write event."""
-        self._serve(self._now())
+        # what is on the fast path was written
+        if self._is_fresh or self._fed is None or not self._fed.is_accelerated:
+            self._serve(self._now())
 
     def deadline(self) -> float | None:
         """Return when :meth:`tick` has to be called, in seconds of ``time.monotonic``."""
-        return self._engine.deadline()
+        due = self._engine.deadline()
+        fed = self._fed
+        if fed is None:
+            return due
+        # what the core knows is older
+        fed.tell_heard()
+        due = self._engine.deadline()
+        timeout = self._engine.link.limits.message_timeout
+        if fed.arriving_since is None or timeout is None:
+            return due
+        return min(fed.arriving_since + timeout, math.inf if due is None else due)
 
     def tick(self, now: float | None = None) -> None:
         """Do what is due: pings and timeouts.
@@ -265,16 +330,41 @@ class AsyncConnection(BaseConnection):
                 break
         if self._engine.finished:
             self._finish()
+        elif self._fed is not None and not self._fed.is_accelerated:
+            with self._lock:
+                self._settle_fed(self._engine.link.session)
+
+    def _settle_fed(self, session: Session | None) -> None:
+        """Let the fast path go on if the session is idle; the lock is held."""
+        if self._fed is not None and session is not None:
+            if not self._written and is_idle(self._engine.link):
+                self._fed.settle(session)
+
+    def _note_written(self, messages: Iterable[Any]) -> None:
+        """Take note of what ``onsent`` is to be called for; the lock is held."""
+        # what the fast path wrote was written before
+        before = () if self._fed is None else self._fed.gate.take_written()
+        self._written += (*before, *messages)
 
     def _write(self, now: float) -> None:
         with self._lock:
-            sent = [*self._written, *self._engine.on_writable(now)]
-            self._written = ()
-        if self._hears_written:
+            self._note_written(self._engine.on_writable(now))
+            sent, self._written = self._written, ()
+        if self.hears_written:
             for message in sent:
                 self._call(self.onsent, message)
 
     def _finish(self) -> None:
+        if self._reads is None:
+            self._end()
+        elif self._reads.acquire(blocking=False):
+            # or else whoever reads does it: no descriptor is closed under a thread that uses it
+            try:
+                self._end()
+            finally:
+                self._reads.release()
+
+    def _end(self) -> None:
         # what arrived before the end is still delivered, one by one: it may be much
         while True:
             with self._lock:
@@ -286,3 +376,10 @@ class AsyncConnection(BaseConnection):
         with self._lock:
             self._engine.close()
         self._report_end()
+
+
+def is_idle(link: Link) -> bool:
+    """Whether nothing is under way, in or out, and the session takes plain frames."""
+    if link.phase is not Phase.OPEN or link.eof or link.lost or link.buffered:
+        return False
+    return link.session is not None and link.session.is_idle

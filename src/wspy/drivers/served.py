@@ -15,7 +15,7 @@ from ..protocol.message import Message
 from ..protocol.prepared import Prepared
 from ..protocol.session import State
 from ..protocol.whole import whole_message
-from .nonblocking import AsyncConnection
+from .nonblocking import AsyncConnection, is_idle
 from .opening import Address
 from .poller import READ, WRITE
 from .routed import Routed
@@ -65,7 +65,7 @@ class ServerClient(Routed, AsyncConnection):
         self.server.onsent(self, message)
 
     @property
-    def _hears_written(self) -> bool:
+    def hears_written(self) -> bool:
         return self.server.wants_sent
 
     def _changed(self) -> None:
@@ -172,13 +172,6 @@ class ServerClient(Routed, AsyncConnection):
     def is_finished(self) -> bool:
         """Whether nothing is left to do."""
         return self._ended
-
-
-def is_idle(link: Link) -> bool:
-    """Whether nothing is under way, in or out, and the session takes plain frames."""
-    if link.phase is not Phase.OPEN or link.eof or link.lost or link.buffered:
-        return False
-    return link.session is not None and link.session.is_idle
 
 
 def _is_open(link: Link) -> bool:

@@ -42,8 +42,12 @@ class ServerConnection(Routed, Connection):
         """Answer the request and then call the server's methods until the end."""
         guest, self._guest = self._guest, None
         assert guest is not None
+        # without the lock, for onrequest may block: nobody else has a use for the handshake
+        guest.handshake.answer()
         with self._lock:
-            guest.answer(self._now())
+            # a server that shuts down may have ended it
+            if not self._engine.finished:
+                self._engine.link.push_opening(self._now())
         event = finish_opening(self._pump)
         if isinstance(event, Declined):
             self._failures.report_declined(self._address, event)
@@ -78,6 +82,7 @@ class Server(BaseServer):
         super().__init__(*arguments, **options)
         self._members: dict[ServerConnection, threading.Thread] = {}
         self._lobby: Lobby | None = None
+        self._busy_since = 0.0
 
     @property
     def clients(self) -> list[ServerConnection]:
@@ -102,7 +107,7 @@ class Server(BaseServer):
 
     def _turn(self, poller: Poller, lobby: Lobby) -> None:
         ready = poller.poll(self._patience(lobby.wheel.next_time()))
-        now = busy_since = self._clock()
+        now = self._busy_since = self._clock()
         self._end_rest(poller, now)
         for descriptor, events in ready:
             if descriptor == self._listener.fileno():
@@ -111,18 +116,17 @@ class Server(BaseServer):
                 self._waker.clear()
             else:
                 lobby.serve(descriptor, events, now)
-            busy_since = self._breathe(busy_since)
+                self._breathe()
         for guest in lobby.wheel.take_due(now, self._clock):
             lobby.tick(guest, now)
-            busy_since = self._breathe(busy_since)
+            self._breathe()
         self.failures.tell_due(now)
 
-    def _breathe(self, busy_since: float) -> float:
-        """Let clients' threads go on if we were busy for long; return since when we are."""
-        if self._clock() - busy_since < _BUSY:
-            return busy_since
-        time.sleep(_BREATH)
-        return self._clock()
+    def _breathe(self) -> None:
+        """Let clients' threads go on, if there are any and we were busy for long."""
+        if self._members and self._clock() - self._busy_since >= _BUSY:
+            time.sleep(_BREATH)
+            self._busy_since = self._clock()
 
     def _start(self, poller: Poller, sock: Any, address: Address, now: float) -> None:
         admitted = self._admit(address)
@@ -159,19 +163,23 @@ class Server(BaseServer):
 
     def let_in(self, guest: Guest) -> None:
         """Serve a guest whose request is there in a thread of its own."""
-        client = ServerConnection(self, guest)
-        name = f"wspy-{show_address(guest.address)}"
-        thread = threading.Thread(
-            target=self._run_client, args=(client, guest), name=name, daemon=True
-        )
-        with self._guard:
-            self._members[client] = thread
+        client: ServerConnection | None = None
         try:
+            client = ServerConnection(self, guest)
+            name = f"wspy-{show_address(guest.address)}"
+            thread = threading.Thread(
+                target=self._run_client, args=(client, guest), name=name, daemon=True
+            )
+            with self._guard:
+                self._members[client] = thread
             thread.start()
-        except RuntimeError as error:
+        except Exception as error:
+            # no more threads, most likely
             self.failures.report(logging.WARNING, self.address, "cannot serve", error)
-            client.abort()
+            guest.engine.close()
             self.forget(guest, client)
+        # the thread had the interpreter's lock
+        self._busy_since = self._clock()
 
     def forget(self, guest: Guest, client: ServerConnection | None = None) -> None:
         """Learn that a guest, or the client that it became, is gone."""

@@ -1,3 +1,5 @@
+from libc.stdint cimport uint32_t
+
 from ._blocks cimport Blocks
 from ._system cimport iovec
 
@@ -6,6 +8,8 @@ cdef enum:
     GATHERED = 64 * 1024
     MOST_ITEMS = 4096
     MOST_OWNED = 32
+    # payloads below this are copied behind their header, others are sent from where they are
+    COPIED = 4 * 1024
 
 cdef class Batch:
     cdef unsigned char* data
@@ -25,6 +29,7 @@ cdef class Batch:
         object owner,
         const unsigned char* data,
         size_t length,
+        uint32_t* key,
     ) noexcept
     cdef int clear(self, list written) except -1
     cdef int drop(self, Py_ssize_t count, bint has_owners, list written) except -1

@@ -1,3 +1,6 @@
+from ._blocks import Blocks
+
 stamp: str
 
-class Batch: ...
+class Batch:
+    blocks: Blocks

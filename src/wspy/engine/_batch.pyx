@@ -5,19 +5,18 @@ include "_stamp.pxi"
 
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 from ._blocks cimport Blocks, wspy_body
-from ._frames cimport drop_message, put_header
+from ._frames cimport drop_message, put_header, xor
 from ._system cimport iovec
 
 from ..protocol.message import to_message
 
 
 cdef enum:
-    # payloads below this are copied behind their header, others are sent from where they are
-    COPIED = 4 * 1024
-    HEADER = 10
+    HEADER = 14
 
 
 cdef class TextBytes:
@@ -59,18 +58,27 @@ cdef class Batch:
         object owner,
         const unsigned char* data,
         size_t length,
+        uint32_t* key,
     ) noexcept:
         """Add a frame; there is room for it.
 
         :param owner: the ``bytes`` or ASCII ``str`` whose body ``data`` is.
+        :param key: the masking key; data of ``COPIED`` bytes or more are masked already. Or NULL.
         """
         cdef size_t start = self.size
         self.size += put_header(self.data + start, first, length)
+        if key != NULL:
+            self.data[start + 1] |= 0x80
+            memcpy(self.data + self.size, key, sizeof(uint32_t))
+            self.size += sizeof(uint32_t)
         self.total += self.size - start + length
         # the lists hold the references until the message is written or in the outbox
         self.items[self.count] = message
         if length < COPIED:
-            memcpy(self.data + self.size, data, length)
+            if key == NULL:
+                memcpy(self.data + self.size, data, length)
+            else:
+                xor(self.data + self.size, data, length, key[0])
             self.size += length
         else:
             self.owners[self.count] = owner

@@ -30,8 +30,15 @@ class Channel:
     is_new: bool
     is_at_end: bool
     def attach(
-        self, limits: Limits, masks: bool, target: object, descriptor: int, reports: bool
+        self,
+        limits: Limits,
+        masks: bool,
+        target: object,
+        descriptor: int,
+        reports: bool,
+        link: Link | None = None,
     ) -> None: ...
+    def pull(self, place: bytearray, now: float, batch: Batch, reports: bool) -> bool | None: ...
     def feed(self, data: Any, now: float, batch: Batch) -> bool: ...
     def core_link(self) -> Link: ...
     def shed(self) -> None: ...

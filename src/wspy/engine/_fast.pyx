@@ -8,8 +8,12 @@ What is here accepts and never judges: any other byte goes unread to the core
 include "_stamp.pxi"
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
+
+from libc.errno cimport EAGAIN, errno
+from libc.string cimport memcpy
 
 from ._arriving cimport Arriving, begin
 from ._batch cimport GATHERED, Batch
@@ -17,6 +21,7 @@ from ._blocks cimport LEAST_KEPT, Blocks, new_body, wspy_body
 from ._crypt cimport Crypt
 from ._frames cimport Header, monotonic, new_message, read_header, took, unmasked, xor
 from ._gate cimport Gate
+from ._system cimport MSG_DONTWAIT, recv
 
 from ..protocol.utf8 import decode_utf8
 
@@ -44,13 +49,17 @@ cdef class Channel:
     - ``_turn``: for how many seconds messages are handed out before others have their turn.
     """
 
-    def attach(self, limits, bint masks, target, int descriptor, bint reports):
+    def attach(self, limits, bint masks, target, int descriptor, bint reports, link=None):
         """Say once what for and for whom.
 
         :param masks: whether our role does.
         :param target: whose ``onmessage(client, message)`` is called.
         :param reports: whether somebody wants to hear which messages were written.
+        :param link: the core, for a driver that does not do without one.
         """
+        if link is not None:
+            self.link = link
+            self.received = link.watch.received
         self.descriptor = descriptor
         self.reports = reports
         # as the core does: what a handler sends is written before it piles up
@@ -81,6 +90,7 @@ cdef class Channel:
         gate = Gate()
         gate.descriptor = self.descriptor
         gate.reports = self.reports
+        gate.masks = not self.mask_bit
         gate.most = self.most_gathered
         gate.crypt = self.crypt
         if self.link is None:
@@ -158,6 +168,37 @@ cdef class Channel:
             return self.consume(<unsigned char*> view.buf, view.len, now, batch) == HANDED_OVER
         finally:
             PyBuffer_Release(&view)
+
+    def pull(self, place, double now, Batch batch not None, bint reports):
+        """Read once from the socket, and take what came; no other thread may read meanwhile.
+
+        :param place: a bytearray.
+        :param reports: as in :meth:`attach`, from now on.
+        :returns: whether the driver has to serve the connection; None: the core has to read.
+        """
+        cdef Gate gate = self.ready()
+        cdef unsigned char* data = <unsigned char*> PyByteArray_AS_STRING(place)
+        cdef size_t room = PyByteArray_GET_SIZE(place), have = 0
+        cdef ssize_t size
+        if batch.count:
+            raise ValueError("the batch is in use")
+        if not self.is_fast or gate.batch is not None or not gate.hold():
+            return None
+        try:
+            if gate.arriving is not None and gate.arriving.body is None:
+                have = gate.arriving.head_size
+                memcpy(data, gate.arriving.head, have)
+            size = 0
+            if have < room:
+                size = recv(self.descriptor, data + have, room - have, MSG_DONTWAIT)
+            self.reports = gate.reports = reports
+        finally:
+            gate.release()
+        if size < 0 and errno == EAGAIN:
+            return False
+        if size <= 0:
+            return None
+        return self.consume(data, have + size, now, batch) == HANDED_OVER
 
     cdef object inflated(self, bytes payload, bint is_text):
         """Return what a compressed message holds; None if it is wrong, which the core knows then.

@@ -18,6 +18,8 @@ cdef class Gate:
     cdef bint is_touched
     cdef bint sends_plain
     cdef bint reports
+    # whether our role masks
+    cdef bint masks
     # the extension that takes whole messages, and what decides alone how they are sent
     cdef object codec
     cdef object alike
@@ -38,6 +40,14 @@ cdef class Gate:
     cdef int put(self, bytes data) except -1
     cdef int add_written(self, list messages) except -1
     cdef int gather(self, object message, bint compress) except -1
+    cdef int _add(
+        self,
+        unsigned char first,
+        object message,
+        object payload,
+        const unsigned char* data,
+        size_t length,
+    ) except -1
     cdef int flush(self) except -1
     cdef int _encrypt(self) except -1
     cdef int _keep(self, size_t sent) except -1

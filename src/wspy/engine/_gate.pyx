@@ -4,12 +4,14 @@
 include "_stamp.pxi"
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy, memset
 
 from ._arriving cimport Arriving
-from ._batch cimport MOST_ITEMS, MOST_OWNED, Batch, lay_out, view
+from ._batch cimport COPIED, MOST_ITEMS, MOST_OWNED, Batch, lay_out, view
 from ._crypt cimport Crypt
-from ._frames cimport message_payload
+from ._frames cimport message_payload, xor
+from ._sending cimport draw_key
 from ._system cimport (
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
@@ -233,7 +235,7 @@ cdef class Gate:
             if not self.flush():
                 return 0
         if self.codec is None or not compress:
-            batch.add(first, message, payload, data, length)
+            self._add(first, message, payload, data, length)
             return 1
         # what is compressed first is sent first: no other thread may come between
         if not self.hold():
@@ -245,10 +247,30 @@ cdef class Gate:
                 payload = <bytes?> coded
                 data = <const unsigned char*> PyBytes_AS_STRING(payload)
                 length = PyBytes_GET_SIZE(payload)
-            batch.add(first, message, payload, data, length)
+            self._add(first, message, payload, data, length)
         finally:
             self.release()
         return 1
+
+    cdef int _add(
+        self,
+        unsigned char first,
+        object message,
+        object payload,
+        const unsigned char* data,
+        size_t length,
+    ) except -1:
+        cdef uint32_t key
+        if not self.masks:
+            self.batch.add(first, message, payload, data, length, NULL)
+            return 0
+        key = draw_key()
+        if length >= COPIED:
+            payload = PyBytes_FromStringAndSize(NULL, length)
+            xor(<unsigned char*> PyBytes_AS_STRING(payload), data, length, key)
+            data = <const unsigned char*> PyBytes_AS_STRING(payload)
+        self.batch.add(first, message, payload, data, length, &key)
+        return 0
 
     cdef int flush(self) except -1:
         """Write what was gathered; 0 if some is left."""

@@ -1,0 +1,101 @@
+"""``AsyncConnection`` where the compiled engine takes what it can."""
+
+from __future__ import annotations
+
+import math
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..engine._batch import Batch
+from ..engine._fast import Channel
+from ..engine.reference import READ_SIZE, ReferenceEngine
+from ..extensions.deflate_message import DeflateMessage
+from ..protocol.masking import new_masking_key
+from ..protocol.message import Message
+from ..protocol.session import Session
+from ..protocol.stream import Hook
+
+if TYPE_CHECKING:
+    from ..engine.interface import Engine
+    from .nonblocking import AsyncConnection
+
+
+class _Target:
+    """Whose ``onmessage`` the channel calls."""
+
+    @staticmethod
+    def onmessage(fed: Fed, message: Message) -> None:
+        fed.reader.onmessage(message)
+
+
+# what a read needs for as long as it takes; any thread may take one
+_desks: list[tuple[Batch, bytearray]] = []
+
+
+class Fed(Channel):
+    """What an ``AsyncConnection`` reads before its core does; the gate is its lock.
+
+    :ivar reader: the connection while it reads, so that there is no cycle of references.
+    """
+
+    reader: AsyncConnection
+    _turn = math.inf
+
+    def __init__(self, engine: Engine) -> None:
+        link = engine.link
+        self.attach(link.limits, link.role.masks, _Target, engine.fileno(), False, link)
+
+    def read(self, connection: AsyncConnection, size: int, now: float) -> bool | None:
+        """Read once; return whether the core has to go on, or None if it has to read."""
+        batch, place = _desks.pop() if _desks else (Batch(), bytearray(READ_SIZE))
+        whole = place if size >= READ_SIZE else bytearray(max(0, size))
+        self.reader = connection
+        try:
+            return self.pull(whole, now, batch, connection.hears_written)
+        finally:
+            del self.reader
+            # large blocks would be kept for nobody
+            if not batch.blocks.total:
+                _desks.append((batch, place))
+
+    def settle(self, session: Session) -> None:
+        """Take frames from now on, for the session is idle; the lock is held."""
+        extensions = session.frames.extensions
+        if session.may_send:
+            self.rest(not extensions, codec(extensions), None)
+        else:
+            self.rest(False, None, None)
+
+    # what a channel asks for
+
+    def queue(
+        self, message: Any, fragment_size: int | None, mask: bool | None, *, compress: bool
+    ) -> bool:
+        return self.reader.send_by_core(message, fragment_size, compress)
+
+    def handler_raised(self, handler: object, error: Exception) -> None:
+        self.reader.handler_raised(self.reader.onmessage, error)
+
+    def begins(self, since: float) -> bool:
+        return False
+
+    def replan(self) -> bool:
+        return False
+
+
+def new_fed(engine: Engine) -> Fed | None:
+    """Return who reads for a connection, or None if only the core can."""
+    link = engine.link
+    if type(engine) is not ReferenceEngine or type(engine.sock) is not socket.socket:
+        return None
+    if link.tls is not None or link.frames is None or link.frames.new_key is not new_masking_key:
+        return None
+    return Fed(engine)
+
+
+def codec(extensions: Sequence[Hook]) -> DeflateMessage.Instance | None:
+    """Return the only extension if it is permessage-deflate as we know it."""
+    found = extensions[0] if len(extensions) == 1 else None
+    # a derived class may do more
+    return found if type(found) is DeflateMessage.Instance else None
