@@ -421,6 +421,8 @@ def test_keys_are_drawn_from_the_cores_source(monkeypatch: pytest.MonkeyPatch) -
         return os.urandom(4 * count)
 
     monkeypatch.setattr(_sending, "new_masking_keys", new_masking_keys)
+    # on a slow machine one of them would listen first
+    monkeypatch.setattr(wspy.Connection, "_LISTEN_EVERY", 1e6)
     client, theirs = new_connection("fast", Role.CLIENT)
     client._engine.link.frames.new_key = masking.new_masking_key
     _sending.forget_keys()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine._batch import Batch
-from ..engine._fast import Channel
+from ..engine._pulled import Pulled
 from ..engine.reference import READ_SIZE, ReferenceEngine
 from ..extensions.deflate_message import DeflateMessage
 from ..protocol.masking import new_masking_key
@@ -26,20 +26,20 @@ class _Target:
 
     @staticmethod
     def onmessage(fed: Fed, message: Message) -> None:
-        fed.reader.onmessage(message)
+        fed.the_reader.onmessage(message)
 
 
 # what a read needs for as long as it takes; any thread may take one
 _desks: list[tuple[Batch, bytearray]] = []
 
 
-class Fed(Channel):
+class Fed(Pulled):
     """What an ``AsyncConnection`` reads before its core does; the gate is its lock.
 
     :ivar reader: the connection while it reads, so that there is no cycle of references.
     """
 
-    reader: AsyncConnection
+    reader: AsyncConnection | None = None
     _turn = math.inf
 
     def __init__(self, engine: Engine) -> None:
@@ -48,16 +48,25 @@ class Fed(Channel):
 
     def read(self, connection: AsyncConnection, size: int, now: float) -> bool | None:
         """Read once; return whether the core has to go on, or None if it has to read."""
+        # nobody should have closed the socket itself, but its number may be another's now
+        if self.reader is not None or connection.fileno() != self.descriptor:
+            return None
         batch, place = _desks.pop() if _desks else (Batch(), bytearray(READ_SIZE))
         whole = place if size >= READ_SIZE else bytearray(max(0, size))
-        self.reader = connection
         try:
+            self.reader = connection
             return self.pull(whole, now, batch, connection.hears_written)
         finally:
-            del self.reader
+            self.reader = None
             # large blocks would be kept for nobody
             if not batch.blocks.total:
                 _desks.append((batch, place))
+
+    @property
+    def the_reader(self) -> AsyncConnection:
+        """The connection that reads, for what happens while it does."""
+        assert self.reader is not None
+        return self.reader
 
     def settle(self, session: Session) -> None:
         """Take frames from now on, for the session is idle; the lock is held."""
@@ -72,10 +81,10 @@ class Fed(Channel):
     def queue(
         self, message: Any, fragment_size: int | None, mask: bool | None, *, compress: bool
     ) -> bool:
-        return self.reader.send_by_core(message, fragment_size, compress)
+        return self.the_reader.send_by_core(message, fragment_size, compress)
 
     def handler_raised(self, handler: object, error: Exception) -> None:
-        self.reader.handler_raised(self.reader.onmessage, error)
+        self.the_reader.handler_raised(self.the_reader.onmessage, error)
 
     def begins(self, since: float) -> bool:
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -57,7 +56,6 @@ class AsyncConnection(BaseConnection):
             self._fed = new_fed(self._engine)
             if self._fed is not None:
                 self._lock = sock.pump.lock = self._fed.gate
-                self._reads = threading.Lock()
             self._settle_fed(session)
 
     def _setup(
@@ -77,9 +75,8 @@ class AsyncConnection(BaseConnection):
     def _now(self) -> float:
         return time.monotonic()
 
-    # who reads before the core, and the lock of those who read: the others need not wait
+    # who reads before the core
     _fed: Fed | None = None
-    _reads: threading.Lock | None = None
 
     # for how many seconds events are handed out before others have their turn
     _turn = math.inf
@@ -119,7 +116,9 @@ class AsyncConnection(BaseConnection):
         """
         fed = self._fed
         if fed is not None and fragment_size is None and fed.is_gathering:
-            return fed.send(message, compress=compress)
+            # one who has just begun to listen is told of this one
+            if fed.reports or not self.hears_written:
+                return fed.send(message, compress=compress)
         return self.send_by_core(message, fragment_size, compress)
 
     def send_by_core(
@@ -231,6 +230,11 @@ class AsyncConnection(BaseConnection):
 
     # driving it
 
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be written to the peer."""
+        return super().buffered + (0 if self._fed is None else self._fed.gathered)
+
     def fileno(self) -> int:
         """Return the descriptor, -1 once it is closed."""
         return self._engine.fileno()
@@ -244,57 +248,42 @@ class AsyncConnection(BaseConnection):
         engine = self._engine
         # an end that a call of the user's brought about or found has to be told as well
         is_untold = (engine.finished or engine.link.lost) and not self._ended
-        return self._is_fresh or engine.wants_write or is_untold
+        is_gathered = self._fed is not None and self._fed.gathered > 0
+        return self._is_fresh or engine.wants_write or is_gathered or is_untold
 
     def do_async_recv(self, bufsize: int = READ_SIZE) -> None:
-        """Read once and call back; call it on a read event.
-
-        Does nothing while another thread reads, or a handler of the same connection runs in it.
-        """
+        """Read once and call back; call it on a read event."""
+        self._is_fresh = False
         now = self._now()
-        if self._reads is None:
-            self._read(bufsize, now)
-        elif self._reads.acquire(blocking=False):
-            try:
-                is_served = self._read_fed(bufsize, now)
-            finally:
-                self._reads.release()
-            if is_served:
-                return
-        self._serve(now)
-
-    def _read(self, size: int, now: float) -> None:
-        with self._lock:
-            if self._engine.wants_read:
-                self._engine.on_readable(now, size)
-
-    def _read_fed(self, size: int, now: float) -> bool:
-        """Read; return whether that was all."""
-        assert self._fed is not None
-        is_due = self._fed.read(self, size, now) if self._fed.is_accelerated else None
+        fed = self._fed
+        is_due = fed.read(self, bufsize, now) if fed is not None and fed.is_accelerated else None
         if is_due is None:
-            self._read(size, now)
-        return is_due is False
+            with self._lock:
+                # what another thread has read, and does not hand out at the moment, comes first
+                is_next = fed is None or not fed.has_unread
+                if is_next and self._engine.wants_read:
+                    self._engine.on_readable(now, bufsize)
+        if is_due is not False:
+            self._serve(now)
 
     def do_async_send(self) -> None:
         """Write what the kernel takes and call back; call it on a write event."""
-        # what is on the fast path was written
-        if self._is_fresh or self._fed is None or not self._fed.is_accelerated:
+        fed = self._fed
+        if self._is_fresh or fed is None or fed.gathered or not fed.is_accelerated:
             self._serve(self._now())
 
     def deadline(self) -> float | None:
         """Return when :meth:`tick` has to be called, in seconds of ``time.monotonic``."""
-        due = self._engine.deadline()
-        fed = self._fed
-        if fed is None:
-            return due
-        # what the core knows is older
-        fed.tell_heard()
+        since = None
+        if self._fed is not None:
+            # before the core is asked, which another thread may hand it to
+            since = self._fed.arriving_since
+            self._fed.tell_heard()
         due = self._engine.deadline()
         timeout = self._engine.link.limits.message_timeout
-        if fed.arriving_since is None or timeout is None:
+        if since is None or timeout is None:
             return due
-        return min(fed.arriving_since + timeout, math.inf if due is None else due)
+        return min(since + timeout, math.inf if due is None else due)
 
     def tick(self, now: float | None = None) -> None:
         """Do what is due: pings and timeouts.
@@ -355,16 +344,6 @@ class AsyncConnection(BaseConnection):
                 self._call(self.onsent, message)
 
     def _finish(self) -> None:
-        if self._reads is None:
-            self._end()
-        elif self._reads.acquire(blocking=False):
-            # or else whoever reads does it: no descriptor is closed under a thread that uses it
-            try:
-                self._end()
-            finally:
-                self._reads.release()
-
-    def _end(self) -> None:
         # what arrived before the end is still delivered, one by one: it may be much
         while True:
             with self._lock:

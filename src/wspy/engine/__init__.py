@@ -20,7 +20,7 @@ __all__ = ["ENGINES", "accepted", "choose", "is_fast", "name", "new_engine"]
 
 _MODULES = (
     *("_frames", "_blocks", "_arriving", "_crypt", "_batch", "_gate", "_fast"),
-    *("_records", "_slim", "_epoll", "_broadcast", "_sending", "_lane"),
+    *("_records", "_pulled", "_slim", "_epoll", "_broadcast", "_sending", "_lane"),
 )
 
 

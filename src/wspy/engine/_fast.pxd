@@ -27,7 +27,9 @@ cdef class Channel:
     cdef size_t most_gathered
     cdef readonly int descriptor
     cdef unsigned char is_fast
-    cdef unsigned char reports
+    cdef readonly unsigned char reports
+    # whether what is consumed was pulled
+    cdef unsigned char is_pulled
     # whether the peer ended TCP
     cdef readonly bint is_at_end
     # whether nothing came since our ping

@@ -8,12 +8,8 @@ What is here accepts and never judges: any other byte goes unread to the core
 include "_stamp.pxi"
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
-
-from libc.errno cimport EAGAIN, errno
-from libc.string cimport memcpy
 
 from ._arriving cimport Arriving, begin
 from ._batch cimport GATHERED, Batch
@@ -21,7 +17,6 @@ from ._blocks cimport LEAST_KEPT, Blocks, new_body, wspy_body
 from ._crypt cimport Crypt
 from ._frames cimport Header, monotonic, new_message, read_header, took, unmasked, xor
 from ._gate cimport Gate
-from ._system cimport MSG_DONTWAIT, recv
 
 from ..protocol.utf8 import decode_utf8
 
@@ -75,7 +70,10 @@ cdef class Channel:
         :param codec: the extension, if one alone compresses whole messages; or None.
         :param alike: as in ``FrameStream``.
         """
-        gate = self.ready()
+        cdef Gate gate = self.ready()
+        if gate.batch is not None:
+            # another thread is in the middle of a read, and asks again after it
+            return
         gate.sends_plain = sends_plain
         gate.codec = codec
         gate.alike = alike
@@ -169,37 +167,6 @@ cdef class Channel:
         finally:
             PyBuffer_Release(&view)
 
-    def pull(self, place, double now, Batch batch not None, bint reports):
-        """Read once from the socket, and take what came; no other thread may read meanwhile.
-
-        :param place: a bytearray.
-        :param reports: as in :meth:`attach`, from now on.
-        :returns: whether the driver has to serve the connection; None: the core has to read.
-        """
-        cdef Gate gate = self.ready()
-        cdef unsigned char* data = <unsigned char*> PyByteArray_AS_STRING(place)
-        cdef size_t room = PyByteArray_GET_SIZE(place), have = 0
-        cdef ssize_t size
-        if batch.count:
-            raise ValueError("the batch is in use")
-        if not self.is_fast or gate.batch is not None or not gate.hold():
-            return None
-        try:
-            if gate.arriving is not None and gate.arriving.body is None:
-                have = gate.arriving.head_size
-                memcpy(data, gate.arriving.head, have)
-            size = 0
-            if have < room:
-                size = recv(self.descriptor, data + have, room - have, MSG_DONTWAIT)
-            self.reports = gate.reports = reports
-        finally:
-            gate.release()
-        if size < 0 and errno == EAGAIN:
-            return False
-        if size <= 0:
-            return None
-        return self.consume(data, have + size, now, batch) == HANDED_OVER
-
     cdef object inflated(self, bytes payload, bint is_text):
         """Return what a compressed message holds; None if it is wrong, which the core knows then.
 
@@ -253,6 +220,10 @@ cdef class Channel:
             self.hear(now)
         self.is_due = False
         gate.begin(batch, self, now)
+        if self.is_pulled:
+            gate.unread = data
+            gate.size = size
+            gate.at = &at
         try:
             self._take(data, size, &at, since, now, batch)
             if at < size:
@@ -353,15 +324,19 @@ cdef class Channel:
 
     cdef int _deliver(self, object handler, bint is_text, object payload) except -1:
         cdef PyObject* arguments[3]
+        cdef Gate gate = self._gate
         cdef object message = new_message(is_text, payload)
         took(1)
         arguments[1] = <PyObject*> self
         arguments[2] = <PyObject*> message
         try:
+            gate.is_delivering = True
             PyObject_Vectorcall(handler, &arguments[1], 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
         except Exception as error:
             message = None
             self.handler_raised(handler, error)
+        finally:
+            gate.is_delivering = False
         return 0
 
     cdef int _begin(

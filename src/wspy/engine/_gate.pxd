@@ -1,3 +1,5 @@
+from libc.stdint cimport uint32_t
+
 from ._arriving cimport Arriving
 from ._batch cimport Batch
 from ._crypt cimport Crypt
@@ -27,6 +29,13 @@ cdef class Gate:
     cdef double now
     # None if there are none
     cdef readonly list written
+    # what was read and not looked at, while handlers run who may take the lock; or NULL
+    cdef const unsigned char* unread
+    cdef size_t* at
+    cdef size_t size
+    cdef bint is_delivering
+    # bytes of the batch that the socket has taken, if it has not taken all
+    cdef size_t partial
 
     cdef bint claim(self) noexcept
     cdef bint finish(self, bytes packed, ssize_t sent, object message, object owner) except -1
@@ -47,8 +56,9 @@ cdef class Gate:
         object payload,
         const unsigned char* data,
         size_t length,
+        uint32_t key,
     ) except -1
     cdef int flush(self) except -1
     cdef int _encrypt(self) except -1
-    cdef int _keep(self, size_t sent) except -1
-    cdef int spill(self, size_t sent) except -1
+    cdef int _keep(self) except -1
+    cdef int spill(self) except -1

@@ -81,11 +81,17 @@ cdef class Gate:
         link = self.owner.core_link()
         try:
             if self.batch is not None:
-                self.spill(0)
+                self.spill()
             if frame is not None:
                 self.arriving = None
                 link.watch.arrives(True, frame.since)
                 link.receive_plain(frame.as_received(), frame.when)
+            elif self.at != NULL and self.is_delivering and self.at[0] < self.size:
+                rest = PyBytes_FromStringAndSize(
+                    <const char*> self.unread + self.at[0], self.size - self.at[0]
+                )
+                self.at[0] = self.size
+                link.receive_plain(rest, self.now)
         except BaseException:
             # nobody knows what was handed over: better no byte than a wrong one
             link.abort()
@@ -195,6 +201,7 @@ cdef class Gate:
     cdef int end(self) except -1:
         """Gather no more; what is left goes to the outbox."""
         cdef Batch batch
+        self.at = NULL
         try:
             if self.batch.count:
                 with self:
@@ -224,6 +231,10 @@ cdef class Gate:
         cdef const unsigned char* data
         cdef size_t length
         cdef unsigned char first
+        cdef uint32_t key = 0
+        if self.masks:
+            # first, for that may run other code
+            key = draw_key()
         if self.is_touched or self.thread != PyThread_get_thread_ident():
             return 0
         if not self.sends_plain and self.codec is None:
@@ -232,10 +243,10 @@ cdef class Gate:
         if payload is None:
             return 0
         if batch.total >= self.most or batch.count == MOST_ITEMS or batch.owned == MOST_OWNED:
-            if not self.flush():
+            if not self.flush() or self.is_touched:
                 return 0
         if self.codec is None or not compress:
-            self._add(first, message, payload, data, length)
+            self._add(first, message, payload, data, length, key)
             return 1
         # what is compressed first is sent first: no other thread may come between
         if not self.hold():
@@ -247,7 +258,7 @@ cdef class Gate:
                 payload = <bytes?> coded
                 data = <const unsigned char*> PyBytes_AS_STRING(payload)
                 length = PyBytes_GET_SIZE(payload)
-            self._add(first, message, payload, data, length)
+            self._add(first, message, payload, data, length, key)
         finally:
             self.release()
         return 1
@@ -259,12 +270,11 @@ cdef class Gate:
         object payload,
         const unsigned char* data,
         size_t length,
+        uint32_t key,
     ) except -1:
-        cdef uint32_t key
         if not self.masks:
             self.batch.add(first, message, payload, data, length, NULL)
             return 0
-        key = draw_key()
         if length >= COPIED:
             payload = PyBytes_FromStringAndSize(NULL, length)
             xor(<unsigned char*> PyBytes_AS_STRING(payload), data, length, key)
@@ -278,6 +288,8 @@ cdef class Gate:
         cdef iovec parts[2 * MOST_OWNED + 1]
         cdef msghdr head
         cdef ssize_t sent
+        # first, for making it may run other code
+        written = [] if self.reports else None
         if not batch.count:
             return 1
         if self.crypt is not None:
@@ -293,9 +305,9 @@ cdef class Gate:
         if sent < 0:
             sent = 0
         if <size_t> sent < batch.total:
-            self._keep(sent)
+            self.partial = sent
+            self._keep()
             return 0
-        written = [] if self.reports else None
         batch.clear(written)
         self.add_written(written)
         return 1
@@ -314,7 +326,7 @@ cdef class Gate:
             lay_out(batch, parts)
             done = crypt.write(self.descriptor, parts, batch.total)
             if done < batch.total:
-                self.spill(0)
+                self.spill()
                 self.add_written(self.owner.keep_encrypted(
                     done, crypt.records, crypt.sent, self.now
                 ))
@@ -324,7 +336,7 @@ cdef class Gate:
             batch.size = batch.total = 0
             batch.count = batch.owned = 0
         except BaseException as error:
-            self.spill(0)
+            self.spill()
             self.owner.cannot_encrypt(error)
             if not isinstance(error, Exception):
                 raise
@@ -336,21 +348,22 @@ cdef class Gate:
         self.add_written(written)
         return 1
 
-    cdef int _keep(self, size_t sent) except -1:
-        # nobody holds the lock: the gate was not touched since the batch began
-        PyThread_acquire_lock(self.lock, WAIT_LOCK)
+    cdef int _keep(self) except -1:
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            with nogil:
+                PyThread_acquire_lock(self.lock, WAIT_LOCK)
         try:
-            self.spill(sent)
+            # who had the lock has done so already
+            if self.batch.count:
+                self.spill()
         finally:
             self.__exit__()
         return 0
 
-    cdef int spill(self, size_t sent) except -1:
+    cdef int spill(self) except -1:
         """Hand over to the outbox what was gathered; the core goes on from here.
 
-        The lock is held.
-
-        :param sent: bytes of it that the socket has taken already.
+        The lock is held. Of the first bytes :attr:`partial` were written already.
         """
         cdef Batch batch = self.batch
         cdef Py_ssize_t index
@@ -373,6 +386,7 @@ cdef class Gate:
         finally:
             # the batch is the next one's, whatever happened here
             batch.clear(None)
-        if sent:
+        if self.partial:
+            sent, self.partial = self.partial, 0
             self.add_written(link.wrote(sent, self.now))
         return 0
