@@ -35,6 +35,22 @@ def test_all_actions(kind: str) -> None:
         other.close()
 
 
+@pytest.mark.parametrize("kind", ENGINES[1:])
+def test_answers_to_pings_while_the_socket_is_full(kind: str) -> None:
+    # RFC 6455 §5.5.3: only the last of them has to be answered then
+    message, pings = b"\x81\x80\0\0\0\0", [b"\x89\x81\0\0\0\0%d" % n for n in range(6)]
+    data = b"".join(8 * message + ping for ping in pings)
+    played = Case(0, "usual", False, True, "eof", ("huge",), (data,))
+    reference, other = Stage("reference"), Stage(kind)
+    try:
+        _, taken, different = compare(played, reference, other)
+        assert different == ""
+        assert taken > 0
+    finally:
+        reference.close()
+        other.close()
+
+
 def test_a_number_is_a_case() -> None:
     assert case(7) == case(7)
     assert case(7) != case(8)
@@ -42,6 +58,7 @@ def test_a_number_is_a_case() -> None:
 
 def test_differences_are_found() -> None:
     whole = Case(0, "usual", True, True, "eof", ("echo",), (b"\x81\x82\0\0\0\0ab",))
+    much = Case(0, "usual", True, True, "eof", ("huge",), (b"\x81\x80\0\0\0\0\x89\x80\0\0\0\0",))
     others = {
         "told": dataclasses.replace(whole, chunks=(b"\x82\x82\0\0\0\0ab",)),
         "out": dataclasses.replace(whole, chunks=(b"\x81\x82\0\0\0\0ab", b"\x81")),
@@ -52,5 +69,8 @@ def test_differences_are_found() -> None:
         expected, _ = stage.play(whole)
         for other in others.values():
             assert differ(expected, stage.play(other)[0]) != ""
+        # an answer to a ping is missed, also behind much
+        silent = dataclasses.replace(much, chunks=(b"\x81\x80\0\0\0\0",))
+        assert differ(stage.play(much)[0], stage.play(silent)[0]) != ""
     finally:
         stage.close()
