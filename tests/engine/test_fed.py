@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +23,11 @@ from wspy.drivers.options import split_options
 from wspy.drivers.waiting import Pump
 from wspy.engine.reference import ReferenceEngine
 from wspy.protocol.frame import contains_frame, pop_frame
+from wspy.protocol.outbox import Outbox
 from wspy.protocol.role import Role
+
+if "fast" in engine.ENGINES:
+    from wspy.engine import _gate
 
 pytestmark = pytest.mark.skipif(
     "fast" not in engine.ENGINES, reason="the compiled engine is not built (WSPY_ACCEL=require)"
@@ -103,9 +108,14 @@ def outcome(client: Noting, action: Any) -> Any:
 
 
 def new_connection(
-    kind: str, role: Role, *, base: Callable[..., Any] = Noting, **arguments: Any
+    kind: str,
+    role: Role,
+    *,
+    base: Callable[..., Any] = Noting,
+    pair: tuple[socket.socket, socket.socket] | None = None,
+    **arguments: Any,
 ) -> tuple[Any, socket.socket]:
-    ours, theirs = socket.socketpair()
+    ours, theirs = pair or socket.socketpair()
     options = split_options({"ping_interval": None, **arguments})
     pump = Pump(ReferenceEngine(ours, open_link(role, options)))
     sock = wspy.websocket.from_pump(pump, options)
@@ -353,3 +363,65 @@ def test_ctrl_c_in_a_handler() -> None:
             client.do_async_recv()
         client.do_async_send()
         assert client.told == [b"one", b"two"]
+
+
+def test_a_header_and_a_place_that_is_smaller() -> None:
+    with connected(Role.SERVER) as (client, theirs):
+        header = b"\x82\xff" + (70_000).to_bytes(8, "big") + bytes(4)
+        theirs.send(header)
+        client.do_async_recv()
+        assert client._fed.arriving_since is not None
+        theirs.sendall(b"a" * 70_000)
+        client.do_async_recv(1)
+        while not client.told:
+            client.do_async_recv()
+        assert client.told[0].payload == b"a" * 70_000
+
+
+def test_ctrl_c_while_a_batch_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    # nobody knows what was handed over then: better no byte than a wrong one
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
+    client, theirs = new_connection("fast", Role.SERVER, pair=(ours, theirs))
+    client.onmessage = lambda message: [client.send(bytes([n]) * 3000) for n in range(10)]
+    right, calls = Outbox.push, itertools.count()
+
+    def push(outbox: Outbox, *data: Any, **arguments: Any) -> None:
+        if next(calls) == 8:
+            raise KeyboardInterrupt
+        right(outbox, *data, **arguments)
+
+    with theirs:
+        theirs.send(whole(Role.SERVER, 2, b"?"))
+        with monkeypatch.context() as patched:
+            patched.setattr(Outbox, "push", push)
+            with pytest.raises(KeyboardInterrupt):
+                client.do_async_recv()
+        client.do_async_send()
+        assert client.fileno() == -1
+        data = b""
+        while more := theirs.recv(1 << 20):
+            data += more
+        for number, frame in enumerate(data[at : at + 3004] for at in range(0, len(data), 3004)):
+            assert frame == (b"\x82\x7e\x0b\xb8" + bytes([number]) * 3000)[: len(frame)]
+
+
+def test_ctrl_c_before_onsent(monkeypatch: pytest.MonkeyPatch) -> None:
+    # what was written for one connection must not be found by the next one
+    with connected(Role.SERVER) as (one, his), connected(Role.SERVER) as (two, hers):
+        one.hears = True
+        one.onmessage = lambda message: one.send(bytes(5000))
+        two.onmessage = lambda message: [two.send(b"hi"), two.send_ping(b"p")]
+        his.send(whole(Role.SERVER, 2, b"?"))
+        with monkeypatch.context() as patched:
+            patched.setattr(_gate, "to_message", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                one.do_async_recv()
+        hers.send(whole(Role.SERVER, 2, b"?"))
+        two.do_async_recv()
+        assert said(hers) == [(2, True, False, b"hi"), (9, True, False, b"p"), 0]
+        assert said(his) == [(2, True, False, bytes(5000)), 0]
+
+
+def interrupt(*arguments: Any) -> None:
+    raise KeyboardInterrupt

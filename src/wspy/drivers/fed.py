@@ -49,12 +49,15 @@ class Fed(Pulled):
     def read(self, connection: AsyncConnection, size: int, now: float) -> bool | None:
         """Read once; return whether the core has to go on, or None if it has to read."""
         # nobody should have closed the socket itself, but its number may be another's now
-        if self.reader is not None or connection.fileno() != self.descriptor:
+        if connection.fileno() != self.descriptor:
             return None
         batch, place = _desks.pop() if _desks else (Batch(), bytearray(READ_SIZE))
         whole = place if size >= READ_SIZE else bytearray(max(0, size))
+        # without a call between both, so that no other thread comes in between
+        if self.reader is not None:
+            return None
+        self.reader = connection
         try:
-            self.reader = connection
             return self.pull(whole, now, batch, connection.hears_written)
         finally:
             self.reader = None

@@ -31,8 +31,8 @@ cdef class Batch:
         size_t length,
         uint32_t* key,
     ) noexcept
-    cdef int clear(self, list written) except -1
-    cdef int drop(self, Py_ssize_t count, bint has_owners, list written) except -1
+    cdef int clear(self) except -1
+    cdef int drop(self, Py_ssize_t count, bint has_owners) except -1
 
 cdef object view(object text)
 cdef size_t lay_out(Batch batch, iovec* parts) noexcept

@@ -12,8 +12,6 @@ from ._blocks cimport Blocks, wspy_body
 from ._frames cimport drop_message, put_header, xor
 from ._system cimport iovec
 
-from ..protocol.message import to_message
-
 
 cdef enum:
     HEADER = 14
@@ -74,6 +72,7 @@ cdef class Batch:
         self.total += self.size - start + length
         # the lists hold the references until the message is written or in the outbox
         self.items[self.count] = message
+        self.owners[self.count] = None if length < COPIED else owner
         if length < COPIED:
             if key == NULL:
                 memcpy(self.data + self.size, data, length)
@@ -81,32 +80,25 @@ cdef class Batch:
                 xor(self.data + self.size, data, length, key[0])
             self.size += length
         else:
-            self.owners[self.count] = owner
             self.owned += 1
         self.ends[self.count] = self.size
         self.count += 1
 
-    cdef int clear(self, list written) except -1:
-        """Forget all of it.
-
-        :param written: None, or where the messages go.
-        """
+    cdef int clear(self) except -1:
+        """Forget all of it."""
         cdef Py_ssize_t count = self.count
         cdef bint has_owners = self.owned > 0
         self.size = self.total = 0
         self.count = self.owned = 0
-        return self.drop(count, has_owners, written)
+        return self.drop(count, has_owners)
 
-    cdef int drop(self, Py_ssize_t count, bint has_owners, list written) except -1:
+    cdef int drop(self, Py_ssize_t count, bint has_owners) except -1:
         """Let go of the first items, after :attr:`count` was set to 0."""
         cdef Py_ssize_t index
         for index in range(count):
             # what is freed may run code that sends, from the beginning on
             if index < self.count:
                 continue
-            # it is None for what is no message
-            if written is not None and self.items[index] is not None:
-                written.append(to_message(self.items[index]))
             if has_owners:
                 self.owners[index] = None
             drop_message(self.items, index)

@@ -60,6 +60,9 @@ cdef class Channel:
     cdef int _go_on(
         self, unsigned char* data, size_t size, size_t* at, double now, Batch batch
     ) except -1
+    cdef int _leave(
+        self, const unsigned char* data, size_t size, double now, bint first
+    ) except -1
     cdef int _deliver(self, object handler, bint is_text, object payload) except -1
     cdef int _begin(
         self, unsigned char* data, size_t size, size_t* at, double since, double now, Batch batch

@@ -232,10 +232,8 @@ cdef class Channel:
             # also if KeyboardInterrupt came: nothing is lost
             try:
                 if at < size:
-                    with gate:
-                        rest = PyBytes_FromStringAndSize(<char*> data + at, size - at)
-                        # whoever took the lock meanwhile may have read on
-                        self.core_link().receive_plain(rest, now, first=True)
+                    # whoever took the lock meanwhile may have read on
+                    self._leave(data + at, size - at, now, True)
             finally:
                 gate.end()
         if gate.is_touched or gate.written is not None or not (self.is_fast or self.is_parting):
@@ -308,12 +306,11 @@ cdef class Channel:
         """Take more of the frame that is arriving; return whether its message was handed out."""
         cdef Gate gate = self._gate
         cdef Arriving frame = gate.arriving
+        cdef size_t start
         if not frame.take(data, size, now, batch.blocks, at) or gate.arriving is not frame:
             # whoever takes the lock hands it over
-            with gate:
-                rest = PyBytes_FromStringAndSize(<char*> data + at[0], size - at[0])
-                at[0] = size
-                self.core_link().receive_plain(rest, now)
+            start, at[0] = at[0], size
+            self._leave(data + start, size - start, now, False)
             return 0
         if frame.have < frame.header.length:
             return 0
@@ -321,6 +318,20 @@ cdef class Channel:
         payload = frame.finished(batch.blocks)
         self._deliver(self.target.onmessage, frame.header.is_text, payload)
         return 1
+
+    cdef int _leave(
+        self, const unsigned char* data, size_t size, double now, bint first
+    ) except -1:
+        """Leave bytes to the core."""
+        rest = PyBytes_FromStringAndSize(<const char*> data, size)
+        try:
+            with self._gate:
+                self.core_link().receive_plain(rest, now, first=first)
+        except BaseException:
+            # nobody knows what it has got: better no byte than a wrong one
+            self.core_link().abort()
+            raise
+        return 0
 
     cdef int _deliver(self, object handler, bint is_text, object payload) except -1:
         cdef PyObject* arguments[3]

@@ -37,6 +37,7 @@ cdef class Gate:
     # bytes of the batch that the socket has taken, if it has not taken all
     cdef size_t partial
 
+    cdef void _acquire(self) noexcept
     cdef bint claim(self) noexcept
     cdef bint finish(self, bytes packed, ssize_t sent, object message, object owner) except -1
     cdef bint hold(self) noexcept
@@ -59,6 +60,7 @@ cdef class Gate:
         uint32_t key,
     ) except -1
     cdef int flush(self) except -1
+    cdef int _report(self, list kept) except -1
     cdef int _encrypt(self) except -1
     cdef int _keep(self) except -1
     cdef int spill(self) except -1

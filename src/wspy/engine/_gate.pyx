@@ -49,10 +49,13 @@ cdef class Gate:
         if self.lock != NULL:
             PyThread_free_lock(self.lock)
 
-    def __enter__(self):
+    cdef void _acquire(self) noexcept:
         if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
             with nogil:
                 PyThread_acquire_lock(self.lock, WAIT_LOCK)
+
+    def __enter__(self):
+        self._acquire()
         self.is_touched = True
         if self.heard or self.batch is not None or self.arriving is not None:
             try:
@@ -105,9 +108,7 @@ cdef class Gate:
 
         Whoever waits for the lock meanwhile finds what the step added.
         """
-        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
-            with nogil:
-                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        self._acquire()
         if self.is_touched:
             self.release()
             return False
@@ -212,7 +213,7 @@ cdef class Gate:
             self.batch = None
             if self.arriving is None:
                 self.owner = None
-            batch.clear(None)
+            batch.clear()
         return 0
 
     cdef int put(self, bytes data) except -1:
@@ -221,6 +222,7 @@ cdef class Gate:
         memcpy(batch.data, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         batch.size = batch.total = PyBytes_GET_SIZE(data)
         batch.ends[0] = batch.size
+        batch.owners[0] = batch.items[0] = None
         batch.count = 1
         return 0
 
@@ -288,12 +290,14 @@ cdef class Gate:
         cdef iovec parts[2 * MOST_OWNED + 1]
         cdef msghdr head
         cdef ssize_t sent
-        # first, for making it may run other code
-        written = [] if self.reports else None
         if not batch.count:
             return 1
         if self.crypt is not None:
             return self._encrypt()
+        kept = batch.items[:batch.count] if self.reports else None
+        # making that may have run other code
+        if self.is_touched:
+            return 0
         if batch.owned:
             memset(&head, 0, sizeof(head))
             head.msg_iov = parts
@@ -302,15 +306,19 @@ cdef class Gate:
         else:
             sent = send(self.descriptor, batch.data, batch.size, MSG_NOSIGNAL | MSG_DONTWAIT)
         # errors other than a full socket are found again by the core's own write
-        if sent < 0:
-            sent = 0
-        if <size_t> sent < batch.total:
-            self.partial = sent
+        if sent < <ssize_t> batch.total:
+            self.partial = max(0, sent)
             self._keep()
             return 0
-        batch.clear(written)
-        self.add_written(written)
+        batch.clear()
+        self._report(kept)
         return 1
+
+    cdef int _report(self, list kept) except -1:
+        """Take note of what was written, if somebody wants to hear; it is None for no message."""
+        if kept is not None:
+            self.add_written([to_message(item) for item in kept if item is not None])
+        return 0
 
     cdef int _encrypt(self) except -1:
         """Do the same through TLS."""
@@ -318,6 +326,7 @@ cdef class Gate:
         cdef Crypt crypt = self.crypt
         cdef iovec parts[2 * MOST_OWNED + 1]
         cdef size_t done
+        kept = batch.items[:batch.count] if self.reports else None
         cdef Py_ssize_t count = batch.count
         cdef bint has_owners = batch.owned > 0
         if not self.hold():
@@ -343,15 +352,12 @@ cdef class Gate:
             return 0
         finally:
             self.release()
-        written = [] if self.reports else None
-        batch.drop(count, has_owners, written)
-        self.add_written(written)
+        batch.drop(count, has_owners)
+        self._report(kept)
         return 1
 
     cdef int _keep(self) except -1:
-        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
-            with nogil:
-                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        self._acquire()
         try:
             # who had the lock has done so already
             if self.batch.count:
@@ -361,13 +367,11 @@ cdef class Gate:
         return 0
 
     cdef int spill(self) except -1:
-        """Hand over to the outbox what was gathered; the core goes on from here.
-
-        The lock is held. Of the first bytes :attr:`partial` were written already.
-        """
+        """Hand over to the outbox what was gathered, with the lock; the core goes on from here."""
         cdef Batch batch = self.batch
         cdef Py_ssize_t index
-        cdef size_t start = 0, end
+        cdef size_t start = 0, end, sent = self.partial
+        self.partial = 0
         self.is_touched = True
         try:
             link = self.owner.core_link()
@@ -383,10 +387,13 @@ cdef class Gate:
                 else:
                     push(data, owner if type(owner) is bytes else view(owner), mark=mark)
                 start = end
+            if sent:
+                self.add_written(link.wrote(sent, self.now))
+        except BaseException:
+            # nobody knows what was handed over: better no byte than a wrong one
+            self.owner.core_link().abort()
+            raise
         finally:
             # the batch is the next one's, whatever happened here
-            batch.clear(None)
-        if self.partial:
-            sent, self.partial = self.partial, 0
-            self.add_written(link.wrote(sent, self.now))
+            batch.clear()
         return 0

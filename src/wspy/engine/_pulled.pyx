@@ -37,10 +37,10 @@ cdef class Pulled(Channel):
         try:
             if gate.arriving is not None and gate.arriving.body is None:
                 have = gate.arriving.head_size
+                if have >= room:
+                    return None
                 memcpy(data, gate.arriving.head, have)
-            size = 0
-            if have < room:
-                size = recv(self.descriptor, data + have, room - have, MSG_DONTWAIT)
+            size = recv(self.descriptor, data + have, room - have, MSG_DONTWAIT)
             self.reports = gate.reports = reports
         finally:
             gate.release()
