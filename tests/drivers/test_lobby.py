@@ -141,9 +141,9 @@ def test_a_server_that_ends_before_the_answer(
     may_go_on = threading.Event()
     right = threaded.ServerConnection.serve
 
-    def late(client: threaded.ServerConnection) -> None:
+    def late(client: threaded.ServerConnection, guest: lobby.Guest) -> None:
         assert may_go_on.wait(PATIENCE)
-        right(client)
+        right(client, guest)
 
     monkeypatch.setattr(threaded.ServerConnection, "serve", late)
     served = serve("threaded", onrequest=asked.append)

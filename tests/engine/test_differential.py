@@ -19,14 +19,11 @@ def test_random_streams() -> None:
     assert part.taken > part.messages // 4
 
 
-@pytest.mark.parametrize("kind", ENGINES[1:])
-def test_all_actions(kind: str) -> None:
-    assert {*ACTIONS} == {*ACTS}
-    frames = b"".join(b"\x81\x83\0\0\0\0%03d" % number for number in range(20))
+def check_equal(kind: str, cases: list[Case]) -> None:
+    """Compare an engine with the reference; it has to take something of each case."""
     reference, other = Stage("reference"), Stage(kind)
     try:
-        for action in ACTS:
-            played = Case(0, "usual", True, True, "eof", ("echo", action), (frames, frames))
+        for played in cases:
             _, taken, different = compare(played, reference, other)
             assert different == ""
             assert taken > 0
@@ -36,19 +33,22 @@ def test_all_actions(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ENGINES[1:])
+def test_all_actions(kind: str) -> None:
+    assert {*ACTIONS} == {*ACTS}
+    frames = b"".join(b"\x81\x83\0\0\0\0%03d" % number for number in range(20))
+    cases = [
+        Case(0, "usual", True, True, "eof", ("echo", action), (frames, frames)) for action in ACTS
+    ]
+    check_equal(kind, cases)
+
+
+@pytest.mark.parametrize("kind", ENGINES[1:])
 def test_answers_to_pings_while_the_socket_is_full(kind: str) -> None:
     # RFC 6455 §5.5.3: only the last of them has to be answered then
     message, pings = b"\x81\x80\0\0\0\0", [b"\x89\x81\0\0\0\0%d" % n for n in range(6)]
     data = b"".join(8 * message + ping for ping in pings)
     played = Case(0, "usual", False, True, "eof", ("huge",), (data,))
-    reference, other = Stage("reference"), Stage(kind)
-    try:
-        _, taken, different = compare(played, reference, other)
-        assert different == ""
-        assert taken > 0
-    finally:
-        reference.close()
-        other.close()
+    check_equal(kind, [played])
 
 
 def test_a_number_is_a_case() -> None:

@@ -22,7 +22,7 @@ from ..protocol.message import Message, to_message
 from ..protocol.prepared import Prepared
 from .arrivals import turn_away
 from .log import log_event, show_address
-from .opening import Address, server_link
+from .opening import Address
 from .poller import READ, Poller
 from .routed import missed_by
 from .served import ServerClient
@@ -225,16 +225,7 @@ class AsyncServer(BaseServer):
         self._update(poller, client, now)
 
     def _new_link(self, address: Address, now: float, **arguments: Any) -> Link:
-        """Return the link of a client; the arguments are those of ``server_link``."""
-        link = server_link(
-            self._server_options,
-            peer=address,
-            context=self._context,
-            now=now,
-            clock=self._clock,
-            quick=self._quick,
-            **arguments,
-        )
+        link = super()._new_link(address, now, **arguments)
         link.pauses = True
         link.burst = _BURST
         if link.session is not None:

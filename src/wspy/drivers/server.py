@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
+from ..engine.link import Link
 from ..errors import InvalidState
 from ..handshake.http import Request, Response
 from ..handshake.quick import Quick
@@ -24,7 +25,7 @@ from .arrivals import accept, busy, turn_away
 from .failures import FailureLog
 from .listening import bind, local_name
 from .log import log_event, logger, show_address
-from .opening import Address, set_nodelay
+from .opening import Address, server_link, set_nodelay
 from .options import server_context, split_options
 from .poller import READ, Poller
 from .routed import missed_by
@@ -293,6 +294,18 @@ class BaseServer:
     def _start(self, poller: Poller, sock: Any, address: Address, now: float) -> None:
         """Begin with a client that was accepted."""
         raise NotImplementedError
+
+    def _new_link(self, address: Address, now: float, **arguments: Any) -> Link:
+        """Return the link of a client; the arguments are those of ``server_link``."""
+        return server_link(
+            self._server_options,
+            peer=address,
+            context=self._context,
+            now=now,
+            clock=self._clock,
+            quick=self._quick,
+            **arguments,
+        )
 
     def _take(self, listener: Any) -> tuple[Any, Address] | None:
         return accept(listener)

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 from ..engine import new_engine
-from ..engine.interface import Engine
 from ..engine.lifecycle import Declined, Opened
 from ..errors import WebSocketError
 from ..handshake.http import Response
@@ -17,7 +16,7 @@ from .arrivals import busy, turn_away
 from .connection import Connection
 from .lobby import Guest, Lobby
 from .log import log_event, show_address
-from .opening import Address, finish_opening, server_link
+from .opening import Address, finish_opening
 from .poller import READ, Poller, new_poller
 from .routed import Routed
 from .server import BaseServer
@@ -35,13 +34,10 @@ class ServerConnection(Routed, Connection):
         self.server = server
         #: The client's TCP socket.
         self.sock = guest.engine.sock  # type: ignore[assignment]
-        self._guest: Guest | None = guest
         self._setup(Pump(guest.engine), guest.address)
 
-    def serve(self) -> None:
-        """Answer the request and then call the server's methods until the end."""
-        guest, self._guest = self._guest, None
-        assert guest is not None
+    def serve(self, guest: Guest) -> None:
+        """Answer its request and then call the server's methods until the end."""
         # without the lock, for onrequest may block: nobody else has a use for the handshake
         guest.handshake.answer()
         with self._lock:
@@ -136,23 +132,12 @@ class Server(BaseServer):
         refuse = admitted if isinstance(admitted, Response) else None
         try:
             assert self._lobby is not None
-            self._lobby.add(Guest(self._new_engine(sock, address, now), address, refuse))
+            link = self._new_link(address, now, holds=True)
+            self._lobby.add(Guest(new_engine(sock, link), address, refuse))
         except (WebSocketError, OSError) as error:
             self.failures.report(logging.WARNING, self.address, "cannot serve", error)
             sock.close()
             self._release(address)
-
-    def _new_engine(self, sock: Any, address: Address, now: float) -> Engine:
-        link = server_link(
-            self._server_options,
-            peer=address,
-            context=self._context,
-            now=now,
-            clock=self._clock,
-            quick=self._quick,
-            holds=True,
-        )
-        return new_engine(sock, link)
 
     def no_room(self) -> Response | None:
         """Return what a guest is told if there is no thread for it, or None."""
@@ -191,7 +176,7 @@ class Server(BaseServer):
     def _run_client(self, client: ServerConnection, guest: Guest) -> None:
         address = guest.address
         try:
-            client.serve()
+            client.serve(guest)
         except WebSocketError as error:
             self.failures.report(logging.INFO, address, "failed", error)
         except Exception as error:
