@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import wspy
 from tests.engine.helpers import REQUEST, pack, server_link
 from wspy.engine.lifecycle import Opened
 from wspy.engine.reference import ReferenceEngine
+from wspy.protocol.events import Ping
 
 
 @pytest.fixture
@@ -49,6 +51,34 @@ def test_a_conversation(pair: tuple[ReferenceEngine, socket.socket]) -> None:
     made.close()
     made.close()
     assert made.fileno() == -1
+
+
+def test_of_pongs_that_a_full_socket_refuses_the_newest_waits(
+    pair: tuple[ReferenceEngine, socket.socket],
+) -> None:
+    # RFC 6455 §5.5.3
+    made, peer = pair
+    peer.send(REQUEST)
+    made.on_readable(0.0)
+    assert isinstance(made.next_event(0.0), Opened)
+    made.on_writable(0.0)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            made.sock.send(bytes(64 * 1024))
+    for number in range(3):
+        made.feed(pack(9, b"%d" % number), 0.0)
+        assert isinstance(made.next_event(0.0), Ping)
+        made.on_writable(0.0)
+        assert made.link.wire.size == 3
+    data = bytearray()
+    while made.wants_write:
+        data += peer.recv(1024 * 1024)
+        made.on_writable(0.0)
+    peer.settimeout(0)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            data += peer.recv(1024 * 1024)
+    assert data.endswith(b"\0" * 99 + b"\x8a\x012")
 
 
 def test_eof_and_loss(pair: tuple[ReferenceEngine, socket.socket]) -> None:

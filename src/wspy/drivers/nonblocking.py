@@ -299,6 +299,7 @@ class AsyncConnection(BaseConnection):
         """Hand out what has arrived, and write all answers at once."""
         self._is_fresh = False
         until = self._now() + self._turn
+        is_full = False
         while True:
             event: LinkEvent | None = None
             while event is None or self._now() < until:
@@ -308,9 +309,10 @@ class AsyncConnection(BaseConnection):
                 if event is None:
                     break
                 self._dispatch(event)
-                if isinstance(event, Ping):
+                if isinstance(event, Ping) and not is_full:
                     # a pong is replaced by the next one only while the socket is full
                     self._write(now)
+                    is_full = self._engine.wants_write
             self._write(now)
             if event is not None:
                 # others have their turn; the rest has one of its own

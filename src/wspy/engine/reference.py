@@ -69,6 +69,9 @@ class ReferenceEngine:
             try:
                 count = self._write()
             except _NOT_NOW:
+                if self._gathers:
+                    # a newer pong may take the place of what was refused; OpenSSL wants the same
+                    link.wire.advance(0)
                 link.watch.wrote(link.wire, now)
                 break
             except OSError:
