@@ -23,6 +23,8 @@ from ..protocol.utf8 import decode_utf8
 
 cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
+    object PyMemoryView_FromMemory(char*, Py_ssize_t, int)
+    int PyBUF_READ
     object PyObject_Vectorcall(object, PyObject**, size_t, PyObject*)
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
 
@@ -323,7 +325,7 @@ cdef class Channel:
         self, const unsigned char* data, size_t size, double now, bint first
     ) except -1:
         """Leave bytes to the core."""
-        rest = PyBytes_FromStringAndSize(<const char*> data, size)
+        rest = PyMemoryView_FromMemory(<char*> data, size, PyBUF_READ)
         try:
             with self._gate:
                 self.core_link().receive_plain(rest, now, first=first)
@@ -331,6 +333,8 @@ cdef class Channel:
             # nobody knows what it has got: better no byte than a wrong one
             self.core_link().abort()
             raise
+        finally:
+            rest.release()
         return 0
 
     cdef int _deliver(self, object handler, bint is_text, object payload) except -1:

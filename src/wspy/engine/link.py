@@ -103,11 +103,11 @@ class Link:
         if self.tls is not None and self.tls.ended and not self.eof:
             self.receive_eof(now)
 
-    def receive_plain(self, data: bytes, now: float, *, first: bool = False) -> None:
+    def receive_plain(self, data: bytes | memoryview, now: float, *, first: bool = False) -> None:
         """Take bytes as :meth:`receive` does, but after TLS; ``first``: before those that wait."""
         self.watch.received(now)
         if self.phase is Phase.OPENING:
-            self.opening.receive_data(data)
+            self.opening.receive_data(bytes(data))
             self.push_opening(now)
         elif self.session is not None:
             self.session.receive_data(data, first=first)

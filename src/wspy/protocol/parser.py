@@ -71,7 +71,7 @@ class FrameParser:
         :param first: whether they came before those that wait.
         """
         self._compact()
-        if first:
+        if first and self._buffer:
             self._buffer[:0] = data
         else:
             self._buffer += data
