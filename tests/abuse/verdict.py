@@ -23,6 +23,7 @@ class Check:
     """One figure and its bound.
 
     :ivar is_time: whether it depends on how fast the machine is.
+    :ivar ratio: of a time of the honest peer's to another one of its own; or None.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Check:
     bound: str
     is_good: bool
     is_time: bool
+    ratio: float | None = None
 
     def __str__(self) -> str:
         return f"{self.shown} ({self.bound})" if self.bound else self.shown
@@ -62,19 +64,28 @@ class Costs:
     def check(self, name: str, shown: str, bound: str, is_good: bool, *, is_time: bool) -> None:
         self.checks.append(Check(name, shown, bound, is_good, is_time))
 
+    def compare(
+        self, name: str, idle: float, other: float, most: float | None, noise: float = 0.0
+    ) -> None:
+        """Check that a time of the honest peer's is not much longer than when it was alone.
+
+        :param most: how many times as long it may be; None for any.
+        :param noise: seconds that are as good as idle.
+        """
+        is_good = most is None or other <= max(most * idle, noise)
+        shown = f"{idle * 1000:.2f} → {other * 1000:.2f}"
+        bound = "" if most is None else f"≤ {most:g}×" + f" or {noise * 1000:g}" * (noise > 0)
+        self.checks.append(Check(name, shown, bound, is_good, True, other / idle))
+
 
 @dataclass(frozen=True)
 class Result:
-    """The judgement of one abuse of one driver.
-
-    :ivar ratio: of the honest peer's p99 beside the abuse to that without it; or None.
-    """
+    """The judgement of one abuse of one driver."""
 
     abuse: Abuse
     driver: str
     checks: list[Check]
     full: bool
-    ratio: float | None = None
 
     @property
     def missed(self) -> list[Check]:
@@ -91,22 +102,27 @@ def judge(abuse: Abuse, driver: str, costs: Costs, *, full: bool) -> Result:
     _judge_log(bounds, costs)
     _judge_times(bounds, costs, _LOOP if driver == "AsyncServer" else _THREADS)
     costs.check("left", costs.left or "nothing", "", not costs.left, is_time=False)
-    ratio = costs.beside.p99 / costs.idle.p99 if costs.idle and costs.beside else None
-    return Result(abuse, driver, costs.checks, full, ratio)
+    return Result(abuse, driver, costs.checks, full)
 
 
 def typical(runs: Sequence[Result]) -> Result:
-    """Return the run in the middle, by its ratio, with all that any of them missed but that."""
-    runs = sorted(runs, key=lambda run: run.ratio or 0.0)
-    chosen = runs[len(runs) // 2]
+    """Return one result for all: of ratios the middle ones, of all else what missed, if any."""
     if len(runs) == 1:
-        return chosen
-    worse = {check.name: check for run in runs for check in run.missed if check.name != _P99}
-    checks = [worse.pop(check.name, check) for check in chosen.checks] + list(worse.values())
-    ratios = ", ".join(f"{run.ratio:.2f}" for run in runs if run.ratio is not None)
-    if ratios:
-        checks.append(Check(f"p99 of {len(runs)} runs", f"{ratios} ×", "", True, is_time=True))
-    return replace(chosen, checks=checks)
+        return runs[0]
+    found: dict[str, list[Check]] = {}
+    for run in runs:
+        for check in run.checks:
+            found.setdefault(check.name, []).append(check)
+    return replace(runs[0], checks=[_typical(checks) for checks in found.values()])
+
+
+def _typical(checks: Sequence[Check]) -> Check:
+    ratios = sorted(check.ratio for check in checks if check.ratio is not None)
+    if not ratios:
+        return next((check for check in checks if not check.is_good), checks[-1])
+    middle = next(check for check in checks if check.ratio == ratios[len(ratios) // 2])
+    shown = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    return replace(middle, shown=f"{middle.shown}, of {shown} ×")
 
 
 def _judge_memory(bounds: Bounds, costs: Costs) -> None:
@@ -143,11 +159,7 @@ def _judge_times(bounds: Bounds, costs: Costs, noise: float) -> None:
         costs.check("CPU, ms", shown, bound, is_good, is_time=True)
     if costs.idle is not None and costs.beside is not None:
         idle, beside = costs.idle.p99, costs.beside.p99
-        most = bounds.honest
-        is_good = most is None or beside <= max(most * idle, noise)
-        shown = f"{idle * 1000:.2f} → {beside * 1000:.2f}"
-        bound = "" if most is None else f"≤ {most:g}× or {noise * 1000:g}"
-        costs.check(_P99, shown, bound, is_good, is_time=True)
+        costs.compare(_P99, idle, beside, bounds.honest, noise)
 
 
 def _names(codes: Iterable[int | None]) -> str:
