@@ -112,7 +112,7 @@ class Server(BaseServer):
                 self._waker.clear()
             else:
                 lobby.serve(descriptor, events, now)
-                self._breathe()
+            self._breathe()
         for guest in lobby.wheel.take_due(now, self._clock):
             lobby.tick(guest, now)
             self._breathe()
