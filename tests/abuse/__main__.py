@@ -22,7 +22,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="in little; times are not judged")
     parser.add_argument("--driver", action="append", help="only this driver")
     parser.add_argument(
-        "--repeat", type=int, default=1, metavar="N", help="show the one between of N"
+        "--repeat",
+        type=int,
+        default=1,
+        metavar="N",
+        help="of N runs, show each ratio in the middle",
     )
     parser.add_argument("--list", action="store_true", help="show the names")
     arguments = parser.parse_args()

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .blocking import websocket
     from .fed import Fed
 
+# for how long a socket that was full is not asked again for the sake of a pong, in seconds
+_REFUSED = 0.00025
+
 if is_fast:
     from .fed import new_fed
 else:
@@ -299,7 +302,7 @@ class AsyncConnection(BaseConnection):
         """Hand out what has arrived, and write all answers at once."""
         self._is_fresh = False
         until = self._now() + self._turn
-        is_full = False
+        refused_until = 0.0
         while True:
             event: LinkEvent | None = None
             while event is None or self._now() < until:
@@ -309,10 +312,10 @@ class AsyncConnection(BaseConnection):
                 if event is None:
                     break
                 self._dispatch(event)
-                if isinstance(event, Ping) and not is_full:
+                if isinstance(event, Ping) and self._now() >= refused_until:
                     # a pong is replaced by the next one only while the socket is full
-                    self._write(now)
-                    is_full = self._engine.wants_write
+                    if not self._write(now):
+                        refused_until = self._now() + _REFUSED
             self._write(now)
             if event is not None:
                 # others have their turn; the rest has one of its own
@@ -337,13 +340,17 @@ class AsyncConnection(BaseConnection):
         before = () if self._fed is None else self._fed.gate.take_written()
         self._written += (*before, *messages)
 
-    def _write(self, now: float) -> None:
+    def _write(self, now: float) -> bool:
+        """Write what waits; return whether the socket took all of it."""
         with self._lock:
             self._note_written(self._engine.on_writable(now))
             sent, self._written = self._written, ()
+            # onsent may add more
+            is_done = not self._engine.wants_write
         if self.hears_written:
             for message in sent:
                 self._call(self.onsent, message)
+        return is_done
 
     def _finish(self) -> None:
         # what arrived before the end is still delivered, one by one: it may be much

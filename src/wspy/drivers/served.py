@@ -128,10 +128,10 @@ class ServerClient(Routed, AsyncConnection):
         is_same = not is_answer and link.watch.gone_at() is None
         return at == size and is_same and not self._written and _is_quiet(link)
 
-    def _write(self, now: float) -> None:
+    def _write(self, now: float) -> bool:
         # what handlers sent goes out here; what is sent later needs a turn of its own
         self.server.serving = None
-        super()._write(now)
+        return super()._write(now)
 
     def tick(self, now: float | None = None) -> None:
         try:
