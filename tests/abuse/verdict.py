@@ -23,7 +23,7 @@ class Check:
     """One figure and its bound.
 
     :ivar is_time: whether it depends on how fast the machine is.
-    :ivar ratio: of a time of the honest peer's to another one of its own; or None.
+    :ivar ratio: of a time of the honest peer's to that without abuse; or None.
     """
 
     name: str
@@ -63,19 +63,6 @@ class Costs:
 
     def check(self, name: str, shown: str, bound: str, is_good: bool, *, is_time: bool) -> None:
         self.checks.append(Check(name, shown, bound, is_good, is_time))
-
-    def compare(
-        self, name: str, idle: float, other: float, most: float | None, noise: float = 0.0
-    ) -> None:
-        """Check that a time of the honest peer's is not much longer than when it was alone.
-
-        :param most: how many times as long it may be; None for any.
-        :param noise: seconds that are as good as idle.
-        """
-        is_good = most is None or other <= max(most * idle, noise)
-        shown = f"{idle * 1000:.2f} → {other * 1000:.2f}"
-        bound = "" if most is None else f"≤ {most:g}×" + f" or {noise * 1000:g}" * (noise > 0)
-        self.checks.append(Check(name, shown, bound, is_good, True, other / idle))
 
 
 @dataclass(frozen=True)
@@ -159,7 +146,11 @@ def _judge_times(bounds: Bounds, costs: Costs, noise: float) -> None:
         costs.check("CPU, ms", shown, bound, is_good, is_time=True)
     if costs.idle is not None and costs.beside is not None:
         idle, beside = costs.idle.p99, costs.beside.p99
-        costs.compare(_P99, idle, beside, bounds.honest, noise)
+        most = bounds.honest
+        is_good = most is None or beside <= max(most * idle, noise)
+        shown = f"{idle * 1000:.2f} → {beside * 1000:.2f}"
+        bound = "" if most is None else f"≤ {most:g}× or {noise * 1000:g}"
+        costs.checks.append(Check(_P99, shown, bound, is_good, True, beside / idle))
 
 
 def _names(codes: Iterable[int | None]) -> str:
