@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from wspy.errors import PayloadTooBig, ProtocolError
 from wspy.extensions import backend
-from wspy.extensions.deflate import EMPTY_BLOCK, SLICE, STEP, TAIL, Deflater, Inflater
+from wspy.extensions.deflate import EMPTY_BLOCK, MOST_STREAMS, SLICE, STEP, TAIL, Deflater, Inflater
 
 pytestmark = pytest.mark.usefixtures("libraries")
 
@@ -86,8 +86,16 @@ def test_final_blocks_at_each_place() -> None:
     for split in range(len(data)):
         parts = inflater.inflate(data[:split], end=False), inflater.inflate(data[split:], end=True)
         assert b"".join(parts) == b"Hello" * 6
-    many = compressed(b"", zlib.Z_FINISH) * SLICE + HELLO
-    assert inflater.inflate(many, end=True) == b"Hello"
+    empty = compressed(b"", zlib.Z_FINISH)
+    assert inflater.inflate(empty * MOST_STREAMS + HELLO, end=True) == b"Hello"
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_streams_without_end_are_refused_soon(end: bool) -> None:
+    empty = compressed(b"", zlib.Z_FINISH)
+    with pytest.raises(ProtocolError, match="over 16 blocks with BFINAL set") as caught:
+        Inflater(15, True).inflate(empty * 500_000, end=end)
+    assert caught.value.code == 1007
 
 
 def test_two_blocks_in_one_message() -> None:

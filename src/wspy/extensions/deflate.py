@@ -21,6 +21,9 @@ _END = TAIL + _PROBE
 # has not used at each step, so that long input would cost quadratic time.
 STEP = 64 * 1024
 SLICE = 16 * 1024
+# Policy: so many times may one payload end a DEFLATE stream (a block with BFINAL set) and begin
+# another. Each costs a new decompressor, and two bytes are enough for one.
+MOST_STREAMS = 16
 
 DEFAULTS = {
     "level": 6,
@@ -170,7 +173,7 @@ class Inflater:
     :param takeover: whether the context lives on after the end of a message.
     """
 
-    __slots__ = ("window_bits", "takeover", "_context", "_begun")
+    __slots__ = ("window_bits", "takeover", "_context", "_begun", "_streams")
 
     def __init__(self, window_bits: int, takeover: bool) -> None:
         self.window_bits = window_bits
@@ -178,6 +181,8 @@ class Inflater:
         self._context: backend.Decompressor | None = None
         # whether the message has any payload so far
         self._begun = False
+        # those that its present piece has ended
+        self._streams = 0
 
     @property
     def active(self) -> bool:
@@ -198,6 +203,7 @@ class Inflater:
         has_payload = self._begun or bool(data)
         is_whole = end and not self._begun
         self._begun = has_payload and not end
+        self._streams = 0
         try:
             if is_whole and 0 < len(data) <= SLICE:
                 out = self._inflate_short(data, budget, limit)
@@ -253,6 +259,9 @@ class Inflater:
         # RFC 7692 §7.2.3.4: a block with BFINAL set ends a stream; another one may follow
         if context.eof:
             self._context = None
+            self._streams += 1
+            if self._streams > MOST_STREAMS:
+                raise _invalid(f"over {MOST_STREAMS} blocks with BFINAL set")
             return context.unused_data, False
         return context.unconsumed_tail, len(chunk) == room
 
