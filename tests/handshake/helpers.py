@@ -61,7 +61,7 @@ def response(
 def new_server(**options: Any) -> ServerHandshake:
     keywords = {
         name: options.pop(name)
-        for name in ("peer", "secure", "tls", "refuse", "clock")
+        for name in ("peer", "secure", "tls", "refuse", "clock", "wall_clock")
         if name in options
     }
     return ServerHandshake(ServerOptions(**options), **{"clock": lambda: 0.0, **keywords})

@@ -210,6 +210,28 @@ def test_nothing_is_replayed() -> None:
     assert isinstance(scheme.check(value, "GET", "/chat", 0), Denied)
 
 
+def test_counts_that_are_refused_are_not_kept() -> None:
+    nonces = Nonces(300, b"secret")
+    nonce = nonces.issue(0)
+    assert nonces.use(nonce, 1000, 1)
+    for count in range(1, 1000):
+        assert not nonces.use(nonce, count, 1)
+    assert list(nonces._uses[nonce]) == [1000]
+
+
+@pytest.mark.parametrize("has_wall_clock", [True, False])
+def test_nonces_tell_the_time_of_day(has_wall_clock: bool) -> None:
+    # servers that share a secret began at different times
+    answers = []
+    for began in (5.0, 9e6):
+        scheme = DigestAuth("r", USERS, secret=b"shared")
+        value = Digest(DigestAuth("r", USERS, secret=b"shared"), now=1e9).answer()
+        wall = (lambda: 1e9 + 1) if has_wall_clock else None
+        answer = authorized(value, scheme, clock=lambda: began, wall_clock=wall)  # noqa: B023
+        answers.append(answer.status)
+    assert answers == ([101, 101] if has_wall_clock else [401, 401])
+
+
 def test_a_count_of_nothing() -> None:
     scheme = DigestAuth("r", USERS)
     assert isinstance(scheme.check(Digest(scheme).answer(nc="0" * 8), "GET", "/chat", 0), Denied)

@@ -164,6 +164,20 @@ def test_a_plain_answer(data: bytes) -> None:
     assert handshake.data_to_send() == b""
 
 
+def test_a_response_that_cannot_be_sent_is_a_mistake_of_the_server() -> None:
+    def chunked(request: Request) -> Response:
+        # RFC 9112 §6.2
+        return Response(200, "x", [("Transfer-Encoding", "chunked")])
+
+    def split(request: Request) -> Response:
+        response = Response(200, "x")
+        response.reason = "OK\r\nX-Injected: yes"
+        return response
+
+    for onrequest in (chunked, split):
+        assert refused(request(), onrequest=onrequest) == 500
+
+
 def test_onrequest_lets_pass() -> None:
     assert serve(request(), onrequest=lambda request: None).accepted is not None
     assert refused(request({"Upgrade": None}), onrequest=lambda request: None) == 426

@@ -169,7 +169,9 @@ class DigestAuth:
     :param algorithms: of ``SHA-256`` and ``MD5``, best first.
     :param nonce_lifetime: seconds after which a client has to answer a new challenge.
     :param secret: what nonces are signed with; random for each object by
-        default. Servers that share one accept each other's nonces.
+        default. Servers that share one, and a clock, accept each other's nonces; then an
+        answer that was overheard can be used once more on each of the others, and after a
+        restart, until its nonce is too old.
     :param userhash: whether clients are asked to hash the user's name; needs
         ``passwords`` to be a mapping.
     :raises ValueError: for a realm or algorithm that cannot be.
@@ -324,7 +326,10 @@ class Nonces:
         uses = self._uses.setdefault(nonce, {0: None})
         mine = object()
         # RFC 7616 §3.4: nc only rises, so that nothing can be replayed
-        if uses.setdefault(count, mine) is not mine or max(list(uses)) != count:
+        if uses.setdefault(count, mine) is not mine:
+            return False
+        if max(list(uses)) != count:
+            uses.pop(count, None)
             return False
         for lower in list(uses):
             if lower < count:

@@ -210,9 +210,7 @@ class Response:
         # RFC 9110 §15
         if not 100 <= status <= 599:
             raise ValueError(f"status must be 100 to 599, not {status!r}")
-        # RFC 9112 §4: a reason obeys the rule of a value
-        if _VALUE.fullmatch(reason) is None:
-            raise ValueError(f"reason {reason[:40]!r} has control characters or is not latin-1")
+        _check_reason(reason)
         self.status = status
         self.body = body.encode("utf-8") if isinstance(body, str) else bytes(body)
         self.headers = Headers(headers)
@@ -229,7 +227,11 @@ class Response:
         :param body: False leaves the body out, as an answer to HEAD does.
         :param now: seconds since 1970 for the Date header; None if nobody knows.
         """
+        _check_reason(self.reason)
         headers = Headers(self.headers)
+        # RFC 9112 §6.2: the body is sent as it is, with its length
+        if "Transfer-Encoding" in headers:
+            raise ValueError("a Response is not sent in chunks: leave out Transfer-Encoding")
         # RFC 9110 §6.6.1: a server with a clock says when it answered, one without says nothing
         if now is not None and self.status >= 200:
             _add_missing(headers, "Date", _date(now))
@@ -244,6 +246,12 @@ class Response:
         head = f"HTTP/1.1 {self.status} {self.reason}\r\n".encode("latin-1") + headers.encode()
         # RFC 9110 §9.3.2
         return head + b"\r\n" + (self.body if body and not bodiless else b"")
+
+
+def _check_reason(reason: str) -> None:
+    # RFC 9112 §4: a reason obeys the rule of a value
+    if _VALUE.fullmatch(reason) is None:
+        raise ValueError(f"reason {reason[:40]!r} has control characters or is not latin-1")
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

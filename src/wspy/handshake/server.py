@@ -103,9 +103,10 @@ class ServerHandshake:
     connection is open, or the connection ends: because of :attr:`error`, or
     because a plain HTTP request was answered.
 
-    :param clock: returns seconds; for the nonces of Digest authentication.
-    :param wall_clock: returns seconds since 1970, for the Date of refusals and plain answers;
-        None if there is no such clock.
+    :param clock: returns seconds; for the nonces of Digest authentication, without a
+        ``wall_clock``.
+    :param wall_clock: returns seconds since 1970, for these nonces and the Date of refusals and
+        plain answers; None if there is no such clock.
     :param refuse: a response to give to any request, for example 503.
     :ivar request: the request, once it was read.
     :ivar response: the answer, once it is known.
@@ -205,14 +206,13 @@ class ServerHandshake:
             response = self._plain_answer(request)
             if response is None:
                 response = self._accept(request)
+            self._send(response)
         except HandshakeError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - a callback of the user's raised
             failure = refusal(500, "the server failed to answer this request")
             failure.__cause__ = error
             self._fail(failure)
-        else:
-            self._send(response)
 
     def _fail(self, error: HandshakeError) -> None:
         self.error = error
@@ -221,11 +221,11 @@ class ServerHandshake:
         self._send(error.response)
 
     def _send(self, response: Response) -> None:
-        self.response = response
         # RFC 9110 §9.3.2
         body = self.request is None or self.request.method != "HEAD"
         now = None if self._wall_clock is None else self._wall_clock()
         self._out += response.encode(body=body, now=now)
+        self.response = response
 
     def _read_request(self, head: Head) -> Request:
         request = parse_request(head)
@@ -291,7 +291,8 @@ class ServerHandshake:
         schemes = auth_schemes(self._options.auth)
         if not schemes:
             return
-        now = self._clock()
+        # other servers that have our secret know the time of day, not our clock
+        now = (self._wall_clock or self._clock)()
         outcome = authenticate(schemes, request, now)
         # RFC 6455 §10.5, RFC 9110 §15.5.2
         if isinstance(outcome, Denied):
