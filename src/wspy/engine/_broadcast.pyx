@@ -85,20 +85,21 @@ cdef class Run:
         """Take a connection if that is simple."""
         cdef Gate gate
         cdef Shot* shot
+        cdef bint is_taken
         if not channel.is_fast or channel.is_touched():
             return False
         gate = channel.ready()
-        if gate.alike is None:
+        if gate.alike is None or not gate.claim():
             return False
-        if gate.alike is not self.alike:
-            link = channel.link
-            self.packed = self.prepared.packed(PLAIN if link is None else link.frames)
-            self.alike = gate.alike
-        if self.packed is None or not gate.claim():
-            return False
-        if not channel.is_fast:
-            # a close frame was answered meanwhile
-            gate.release()
+        is_taken = False
+        try:
+            # if not fast any more, a close frame was answered meanwhile
+            is_taken = self._pack(gate, channel) and channel.is_fast
+        finally:
+            if not is_taken:
+                gate.is_touched = not channel.is_fast
+                gate.release()
+        if not is_taken:
             return False
         shot = &self.shots[self.count]
         shot.descriptor = gate.descriptor
@@ -108,6 +109,14 @@ cdef class Run:
         self.count += 1
         self.channels.append(channel)
         return True
+
+    cdef bint _pack(self, Gate gate, Channel channel) except -1:
+        """Make the bytes to send, with the lock: an extension is not for two threads."""
+        if gate.alike is not self.alike:
+            link = channel.link
+            self.packed = self.prepared.packed(PLAIN if link is None else link.frames)
+            self.alike = gate.alike
+        return self.packed is not None
 
     cdef int fire(self) except -1:
         """Write to all, and give them back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from .message import Message
-from .opcodes import is_control
+from .opcodes import OPCODE_BINARY, OPCODE_TEXT
 from .stream import FrameStream
 
 
@@ -25,7 +25,8 @@ class Prepared(Message):
 
     def packed(self, frames: FrameStream) -> bytes | None:
         """Return the bytes to send, or None if this connection has to make its own."""
-        key = None if is_control(self.opcode) else frames.alike
+        # of any other opcode the session has something to say
+        key = frames.alike if self.opcode in (OPCODE_TEXT, OPCODE_BINARY) else None
         if key is None:
             return None
         packed = self._packed.get(key)
