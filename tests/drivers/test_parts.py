@@ -256,8 +256,9 @@ def test_tls_pair(certificates: Certificates) -> None:
     client.close()
     with pytest.raises(wspy.SSLError):
         client.encrypt(b"too late")
-    with pytest.raises(wspy.SSLError):
-        client.receive(b"\x17\x03\x03\x00\x05garbage")
+    assert client.failure is None
+    assert client.receive(b"\x17\x03\x03\x00\x05garbage") == b""
+    assert isinstance(client.failure, wspy.SSLError)
 
 
 def test_contexts(certificates: Certificates) -> None:

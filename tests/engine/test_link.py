@@ -487,6 +487,7 @@ class Records:
 
     established = True
     ended = False
+    failure: wspy.SSLError | None = None
     ssl_object = None
 
     def __init__(self) -> None:
@@ -506,6 +507,30 @@ class Records:
 
     def close(self) -> None:
         pass
+
+
+def test_what_came_before_tls_failed_is_handed_out() -> None:
+    tls = Records()
+    link = open_link(tls=tls)
+    tls.failure = wspy.SSLError("TLS failed: a record is broken")
+    link.receive(pack(1, "last words"), 1.0)
+    found = events(link)
+    assert isinstance(found[0], wspy.Message)
+    assert found[0].payload == "last words"
+    assert link.error is tls.failure
+    assert link.phase is Phase.ENDING
+
+
+def test_a_peer_that_makes_tls_talk_is_not_read_on() -> None:
+    # RFC 8446 §4.6.3: each KeyUpdate may ask for one of ours
+    tls = Records()
+    link = open_link(tls=tls)
+    assert link.wants_read
+    tls.out = bytes(600 * 1024)
+    link.receive(b"", 1.0)
+    assert not link.wants_read
+    link.wrote(300 * 1024, 1.0)
+    assert link.wants_read
 
 
 def test_a_message_is_sent_when_its_last_tls_record_is_written() -> None:

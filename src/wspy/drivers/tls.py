@@ -19,6 +19,7 @@ class MemoryTLS:
 
     :ivar established: whether the TLS handshake is done.
     :ivar ended: whether the peer has ended TLS in order.
+    :ivar failure: why nothing more could be read; :meth:`outgoing` then holds the alert.
     :ivar buffers: of encrypted bytes, those that came and those that go.
     """
 
@@ -32,6 +33,7 @@ class MemoryTLS:
         self._incoming, self._outgoing = self.buffers = (ssl.MemoryBIO(), ssl.MemoryBIO())
         self.established = False
         self.ended = False
+        self.failure: SSLError | None = None
         self._is_closed = False
         try:
             self.ssl_object = context.wrap_bio(
@@ -43,9 +45,9 @@ class MemoryTLS:
             self._handshake()
 
     def receive(self, data: bytes) -> bytes:
-        """Take bytes from the network, return what they say.
+        """Take bytes from the network, return what they say, up to :attr:`failure`.
 
-        :raises SSLError: if TLS failed; :meth:`outgoing` then holds the alert.
+        :raises SSLError: if the handshake failed; :meth:`outgoing` then holds the alert.
         """
         self._incoming.write(data)
         if not self.established and not self._handshake():
@@ -57,7 +59,10 @@ class MemoryTLS:
                 parts.append(part)
                 self.ended = not part
         except ssl.SSLError as error:
-            self.stopped(error)
+            try:
+                self.stopped(error)
+            except SSLError as failure:
+                self.failure = failure
         return b"".join(parts)
 
     def stopped(self, error: ssl.SSLError) -> None:

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..errors import WebSocketError
+from ..errors import SSLError, WebSocketError
 from ..handshake.accepted import Accepted
 from ..protocol.events import Event
 
@@ -39,10 +39,11 @@ class TLS(Protocol):
 
     established: bool
     ended: bool
+    failure: SSLError | None
     ssl_object: Any
 
     def receive(self, data: bytes) -> bytes:
-        """Take bytes from the network, return what they say."""
+        """Take bytes from the network, return what they say, up to :attr:`failure`."""
 
     def encrypt(self, data: bytes) -> None:
         """Queue plain bytes."""

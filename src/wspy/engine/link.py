@@ -100,7 +100,11 @@ class Link:
             self.pump()
         if data:
             self.receive_plain(data, now)
-        if self.tls is not None and self.tls.ended and not self.eof:
+        if self.tls is None:
+            return
+        if self.tls.failure is not None:
+            self.decline(self.tls.failure, now)
+        elif self.tls.ended and not self.eof:
             self.receive_eof(now)
 
     def receive_plain(self, data: bytes | memoryview, now: float, *, first: bool = False) -> None:
@@ -229,6 +233,9 @@ class Link:
     def wants_read(self) -> bool:
         """Whether the socket should be read when it is readable."""
         if self.eof or self.phase is Phase.FINISHED or self.is_paused:
+            return False
+        # a peer may make TLS say much by itself (RFC 8446 §4.6.3)
+        if self.wire.size > 2 * _TLS_AHEAD and self.tls is not None:
             return False
         # what comes after the end is thrown away
         if self.frames is None or self.phase is Phase.ENDING:
