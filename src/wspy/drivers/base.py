@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -22,8 +21,6 @@ from ..protocol.stream import Hook
 from .failures import FailureLog
 from .log import log_event, logger, show_address
 
-# what a queued message costs at least, so that empty ones are not free
-_LEAST_CHARGE = 128
 # how a connection ended that is nobody's mistake
 _ORDINARY = ("peer", "local", "lost")
 
@@ -176,7 +173,7 @@ class BaseConnection:
 
     def _open_session(self) -> Session:
         session = self._session()
-        if session.state is not State.OPEN:
+        if session.state is not State.OPEN or self._engine.finished or self._engine.link.lost:
             raise self._closed_error()
         return session
 
@@ -288,11 +285,6 @@ class BaseConnection:
 
     def _log(self, level: int, what: str, detail: object = "") -> None:
         log_event(level, self, what, detail)
-
-
-def cost(event: LinkEvent) -> int:
-    """Return about how many bytes an event takes that waits to be handed out."""
-    return _LEAST_CHARGE + (sys.getsizeof(event.payload) if isinstance(event, Message) else 0)
 
 
 def _peer_name(engine: Engine) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import socket
@@ -103,6 +104,8 @@ class websocket(SocketLike, FrameCalls):
         self._is_tls = False
         self._server_hostname: str | None = None
         self._pump: Pump | None = None
+        # threads in accept()
+        self._accepting = 0
         #: Who tells of failures; a listening socket counts those of all that it accepts.
         self.failures = FailureLog(time.monotonic)
 
@@ -158,12 +161,15 @@ class websocket(SocketLike, FrameCalls):
         while True:
             left = self._timeout and max(_LEAST_WAIT, until - time.monotonic())
             self.sock.settimeout(left)
+            self._accepting += 1
             try:
                 sock, address = self.sock.accept()
             except OSError as error:
                 if error.errno in _GONE:
                     continue
                 raise
+            finally:
+                self._accepting -= 1
             try:
                 client = AcceptedWebsocket(self, sock, address)
             except (WebSocketError, OSError) as error:
@@ -233,6 +239,10 @@ class websocket(SocketLike, FrameCalls):
         if self._pump is not None:
             self._pump.abort()
         else:
+            if self._accepting:
+                # closing alone wakes nobody
+                with contextlib.suppress(OSError):
+                    self.sock.shutdown(socket.SHUT_RDWR)
             self.sock.close()
             self.failures.tell_all()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -17,7 +16,7 @@ from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from ..protocol.session import Session, State
-from .base import cost
+from .backlog import Backlog
 from .failures import FailureLog
 from .keeper import keeper
 from .lane import Laned
@@ -57,8 +56,7 @@ class Connection(Laned):
         with pump.lock:
             if pump.engine.link.accepted is not None:
                 pump.engine.link.start_session()
-        self._queue: deque[LinkEvent] = deque()
-        self._charge = 0
+        self._queue = Backlog(pump.engine.link.limits.max_queued)
         self._drops = False  # once one message was, so that there is no gap
         self._fragmenting: int | None = None
         # a loop that answers messages must not read ahead of its answers
@@ -161,8 +159,9 @@ class Connection(Laned):
             keeper.add(self)
             raise
         finally:
+            # also if Ctrl-C comes while the lock is waited for
+            self._fragmenting = None
             with self._lock:
-                self._fragmenting = None
                 self._pump.push()
 
     def _send_parts(
@@ -232,12 +231,11 @@ class Connection(Laned):
         if now - self._last_listened() >= self._LISTEN_EVERY:
             self._listened_at = now
             self._pump.try_read()
-        while self._charge < self._most_queued:
+        while not self._queue.is_full:
             event = self._take(now)
             if event is None:
                 return
-            self._queue.append(event)
-            self._charge += cost(event)
+            self._queue.add(event)
 
     def _take(self, now: float) -> LinkEvent | None:
         event = self._engine.next_event(now)
@@ -295,9 +293,7 @@ class Connection(Laned):
 
     def _next_event(self, now: float) -> LinkEvent | None:
         if self._queue:
-            event = self._queue.popleft()
-            self._charge -= cost(event)
-            return event
+            return self._queue.take()
         found = self._take(now)
         if found is None and self._engine.finished:
             raise self._closed_error()
@@ -325,8 +321,8 @@ class Connection(Laned):
         """Call ``onopen``, ``onmessage`` for each message and at last ``onclose``; then return."""
         with self._lock:
             self._is_looping = True
-        self._call(self.onopen)
         try:
+            self._call(self.onopen)
             while True:
                 self._call(self.onmessage, self.recv())
         except WebSocketError:
@@ -362,17 +358,12 @@ class Connection(Laned):
     def _is_over(self, now: float) -> bool | None:
         while not self._engine.finished:
             self._listen(now)
-            if self._charge < self._most_queued:
+            if not self._queue.is_full:
                 return self._engine.finished or None
             # nobody will read this much of a connection that is being closed
             self._queue.clear()
-            self._charge = 0
             self._drops = True
         return True
-
-    @property
-    def _most_queued(self) -> int:
-        return max(1, self._engine.link.limits.max_queued)
 
     def abort(self) -> None:
         """End the connection at once, without a closing handshake."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import socket
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
-from ..engine.lifecycle import LinkEvent, Phase
+from ..engine.lifecycle import Phase
 from ..engine.reference import ReferenceEngine
 from ..protocol.message import to_message
+from .backlog import Backlog
 from .base import BaseConnection
 from .waiting import Pump, Ticket, new_reader
 
@@ -29,7 +29,7 @@ class Laned(BaseConnection):
     _LISTEN_EVERY = 1.0
 
     _pump: Pump
-    _queue: deque[LinkEvent]
+    _queue: Backlog
     _drops: bool
     _fragmenting: int | None
     _is_looping: bool

@@ -83,7 +83,9 @@ def client_link(
     if handshake.uri.secure:
         # RFC 6455 §4.1: the name is sent (SNI) and the certificate verified
         context = context or ssl.create_default_context()
-        tls = MemoryTLS(context, server_side=False, server_hostname=handshake.uri.host)
+        # RFC 6066 §3: no dot at the end, and of an address no zone
+        name = handshake.uri.host.partition("%")[0].rstrip(".")
+        tls = MemoryTLS(context, server_side=False, server_hostname=name)
     return Link(handshake, limits, now, tls=tls, messages=messages)
 
 
@@ -122,6 +124,8 @@ def open_client(
         left = None if until is None else max(0.001, until - time.monotonic())
         sock = (connect or connect_tcp)(handshake.uri, left or limits.handshake_timeout)
         connect = None
+        if until is not None:
+            left = max(0.001, until - time.monotonic())
         pump = _run_client(sock, handshake, limits, context, messages, left)
         if handshake.accepted is not None:
             return pump

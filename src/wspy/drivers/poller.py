@@ -10,6 +10,8 @@ from collections.abc import Sized
 from typing import Any, Protocol
 
 READ, WRITE = 1, 4
+# the most seconds of one wait, for the system's limit is 2**31 ms; whoever waits looks again
+LONGEST = 1e6
 
 
 class Poller(Protocol):
@@ -63,7 +65,7 @@ class EpollPoller:
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
         # rounded up: a poll that ends just before a deadline would spin
-        wait = -1 if seconds is None else math.ceil(seconds * 1000) / 1000
+        wait = -1 if seconds is None else math.ceil(min(seconds, LONGEST) * 1000) / 1000
         found = self._epoll.poll(wait, 512)
         failed = select.EPOLLERR | select.EPOLLHUP
         return [(fd, READ | WRITE if events & failed else events) for fd, events in found]

@@ -98,7 +98,8 @@ class BaseServer:
         self.address = local_name(self._listener)
         self._counts: dict[Any, int] = {}
         self._total = 0
-        self._guard = threading.Lock()
+        # also for a signal's handler that shuts down while its thread is in here
+        self._guard = threading.RLock()
         # until then nothing is accepted
         self._rest_until = 0.0
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY)

@@ -58,12 +58,13 @@ class ServerConnection(Routed, Connection):
 
     def begin_close(self, code: int, reason: str) -> None:
         """Send a close frame and do not wait; the client's own thread does."""
-        if self._engine.link.session is None:
-            self.abort()
-            return
         with self._lock:
-            self._engine.link.send_close(code, reason, self._now())
-            self._pump.push()
+            is_open = self._engine.link.session is not None
+            if is_open:
+                self._engine.link.send_close(code, reason, self._now())
+                self._pump.push()
+        if not is_open:
+            self.abort()
 
 
 class Server(BaseServer):

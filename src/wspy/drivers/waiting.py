@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from .. import engine as engines
 from ..engine.interface import Engine
 from ..engine.reference import READ_SIZE
+from .poller import LONGEST
 
 T = TypeVar("T")
 
@@ -195,7 +196,8 @@ class Pump:
         has_polled = me.polls
         me.polls = 0
         if not has_polled:
-            self._tick()
+            if self._tick():
+                self._notify()
             return
         if found & _READ and self.engine.wants_read:
             self.engine.on_readable(self.clock(), self._next_size())
@@ -239,12 +241,24 @@ class Pump:
             interest |= _WRITE
         return interest & ~self._polled
 
-    def _tick(self) -> None:
+    def _tick(self) -> bool:
+        """Do what is due, and return whether anything was."""
         now = self.clock()
-        due = self.engine.deadline()
-        if due is not None and due <= now:
+        if not self._is_due(now):
+            return False
+        # what it waits for may have come, and nobody have read it
+        if self.engine.wants_read:
+            self.engine.on_readable(now, self._next_size())
+        else:
+            self.engine.link.watch.unheard(now)
+        if self._is_due(now):
             self.engine.tick(now)
-            self.flush()
+        self.flush()
+        return True
+
+    def _is_due(self, now: float) -> bool:
+        due = self.engine.deadline()
+        return due is not None and due <= now
 
     def _notify(self) -> None:
         if self.engine.finished:
@@ -352,6 +366,6 @@ def poll(descriptor: int, interest: int, seconds: float | None) -> int:
     )
     poller.register(descriptor, wanted)
     # rounded up: a poll that ends just before a deadline would spin
-    events = poller.poll(None if seconds is None else math.ceil(seconds * 1000))
+    events = poller.poll(None if seconds is None else math.ceil(min(seconds, LONGEST) * 1000))
     # errors and hang-ups are told by the next read or write
     return interest if events else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InvalidState, PayloadTooBig, ProtocolError
-from .frame import ControlFrame, Frame, Header
+from .frame import ControlFrame, Frame, Header, check_fragment_size
 from .limits import Limits
 from .message import Message
 from .opcodes import (
@@ -207,6 +207,9 @@ class Fragmenter:
 
     def _send(self, frame: Frame, fragment_size: int | None, compress: bool, mark: Any) -> None:
         frames = self._frames
+        if fragment_size is not None:
+            # before an extension has seen the message: it cannot forget it
+            check_fragment_size(fragment_size)
         if frames.message_hooks:
             frame = frames.apply(frames.message_hooks, frame, compress)
         if fragment_size is None:

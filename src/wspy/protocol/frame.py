@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import NamedTuple
 
 from ..errors import ProtocolError
@@ -109,8 +110,7 @@ class Frame:
             frame's own.
         :raises ValueError: if size is not positive.
         """
-        if size < 1:
-            raise ValueError(f"fragment size must be at least 1 byte, not {size!r}")
+        check_fragment_size(size)
         mask = self.mask if mask is None else mask
         starts = range(0, len(self.payload), size) or range(1)
         # RFC 6455 §5.3: where this frame's key alone asks for masking, each fragment has its own
@@ -203,6 +203,16 @@ class ControlFrame(Frame):
         """
         status = unpack_close(self.payload)
         return (None if status.code == CLOSE_NO_STATUS else status.code), status.reason
+
+
+def check_fragment_size(size: int) -> None:
+    """Check the argument ``fragment_size``.
+
+    :raises ValueError: if it is not positive.
+    :raises TypeError: if it is not a whole number.
+    """
+    if index(size) < 1:
+        raise ValueError(f"fragment size must be at least 1 byte, not {size!r}")
 
 
 def close_frame(
