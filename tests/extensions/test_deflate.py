@@ -93,9 +93,17 @@ def test_final_blocks_at_each_place() -> None:
 @pytest.mark.parametrize("end", [False, True])
 def test_streams_without_end_are_refused_soon(end: bool) -> None:
     empty = compressed(b"", zlib.Z_FINISH)
-    with pytest.raises(ProtocolError, match="over 16 blocks with BFINAL set") as caught:
+    with pytest.raises(ProtocolError, match="over 128 blocks with BFINAL set") as caught:
         Inflater(15, True).inflate(empty * 500_000, end=end)
     assert caught.value.code == 1007
+    # also in many fragments, but not in many messages
+    inflater = Inflater(15, True)
+    with pytest.raises(ProtocolError):
+        for _ in range(MOST_STREAMS + 1):
+            inflater.inflate(empty, end=False)
+    inflater = Inflater(15, True)
+    for _ in range(MOST_STREAMS + 1):
+        assert inflater.inflate(empty, end=True) == b""
 
 
 def test_two_blocks_in_one_message() -> None:

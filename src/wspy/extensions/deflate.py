@@ -21,9 +21,9 @@ _END = TAIL + _PROBE
 # has not used at each step, so that long input would cost quadratic time.
 STEP = 64 * 1024
 SLICE = 16 * 1024
-# Policy: so many times may one payload end a DEFLATE stream (a block with BFINAL set) and begin
+# Policy: so many times may one message end a DEFLATE stream (a block with BFINAL set) and begin
 # another. Each costs a new decompressor, and two bytes are enough for one.
-MOST_STREAMS = 16
+MOST_STREAMS = 128
 
 DEFAULTS = {
     "level": 6,
@@ -181,7 +181,7 @@ class Inflater:
         self._context: backend.Decompressor | None = None
         # whether the message has any payload so far
         self._begun = False
-        # those that its present piece has ended
+        # those that it has ended so far
         self._streams = 0
 
     @property
@@ -202,8 +202,9 @@ class Inflater:
         """
         has_payload = self._begun or bool(data)
         is_whole = end and not self._begun
+        if not self._begun:
+            self._streams = 0
         self._begun = has_payload and not end
-        self._streams = 0
         try:
             if is_whole and 0 < len(data) <= SLICE:
                 out = self._inflate_short(data, budget, limit)
