@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 import wspy
-from tests.drivers.helpers import Task, wait_until
+from tests.drivers.helpers import RawServer, Task, wait_until
 from tests.engine.helpers import open_link, pack
-from wspy.drivers import waiting
+from wspy.drivers import frames, waiting
 from wspy.engine import link, reference
 from wspy.engine.reference import ReferenceEngine
+from wspy.protocol.frame import contains_frame
 
 # before 3.11 a signal may come between any two steps of a with statement's end
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="with is not safe from signals")
@@ -183,3 +184,48 @@ def test_one_who_sleeps_while_another_polls() -> None:
         if not came:
             break
     assert number - 5 > survived > 5
+
+
+@pytest.mark.timeout(120)
+def test_no_frame_is_sent_twice() -> None:
+    with RawServer() as server:
+        for number in itertools.count():
+            sock = wspy.websocket()
+            task = Task(sock.connect, (server.host, server.port))
+            raw = server.accept().serve()
+            task.result(SECONDS)
+            with CtrlC(number, (*_FILES, frames.__file__)) as ctrl_c:
+                with contextlib.suppress(KeyboardInterrupt):
+                    sock.send(wspy.Frame(1, "pay 100"))
+            with contextlib.suppress(wspy.SocketClosed):
+                sock.send(wspy.Frame(1, "thanks"))
+            sock.close()
+            raw.buffer = raw.rest()
+            got = []
+            while contains_frame(raw.buffer):
+                got.append(raw.frame().payload)
+            assert not raw.buffer
+            assert got in ([b"pay 100", b"thanks"], [b"pay 100"], [b"thanks"], [])
+            if not ctrl_c.has_come:
+                break
+    assert number > 20
+
+
+def test_who_is_interrupted_before_the_first_fragment_may_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with RawServer() as server:
+        client, raw = server.pair()
+        wait = waiting.Pump.wait
+
+        def interrupted(self: waiting.Pump, *arguments: Any) -> Any:
+            wait(self, *arguments)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(waiting.Pump, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.send_fragments(["a", "b"])
+        monkeypatch.undo()
+        assert raw.closing()[0] == 1011
+        with pytest.raises(wspy.SocketClosed):
+            client.send("x", timeout=SECONDS)

@@ -98,9 +98,10 @@ def test_streams_without_end_are_refused_soon(end: bool) -> None:
     assert caught.value.code == 1007
     # also in many fragments, but not in many messages
     inflater = Inflater(15, True)
+    for _ in range(MOST_STREAMS):
+        assert inflater.inflate(empty, end=False) == b""
     with pytest.raises(ProtocolError):
-        for _ in range(MOST_STREAMS + 1):
-            inflater.inflate(empty, end=False)
+        inflater.inflate(empty, end=False)
     inflater = Inflater(15, True)
     for _ in range(MOST_STREAMS + 1):
         assert inflater.inflate(empty, end=True) == b""

@@ -138,31 +138,38 @@ class Connection(Laned):
         :raises SocketClosed: as in :meth:`send`. If the iterable raises, the
             connection closes with 1011, since half a message cannot be taken back.
         """
-        me = threading.get_ident()
         iterator = to_parts(parts)
+        has_begun = False
 
         def begin(now: float) -> bool | None:
+            nonlocal has_begun
             if self._is_fragmenting():
                 return cast(None, HELD)
             self._session()
-            self._fragmenting = me
+            has_begun = True
+            self._fragmenting = threading.get_ident()
             return True
 
-        self._wait_for(begin, None, timeout)
         try:
+            self._wait_for(begin, None, timeout)
             self._send_parts(iterator, compress, timeout)
         except BaseException as error:
-            with self._lock:
-                failure = error if isinstance(error, Exception) else RuntimeError("interrupted")
-                self._fail_handler(failure)
-            # who polls does not know that close_timeout has begun
-            keeper.add(self)
+            if has_begun:
+                self._fail_fragments(error)
             raise
         finally:
-            # also if Ctrl-C comes while the lock is waited for
-            self._fragmenting = None
-            with self._lock:
-                self._pump.push()
+            if has_begun:
+                # also if Ctrl-C comes while the lock is waited for
+                self._fragmenting = None
+                with self._lock:
+                    self._pump.push()
+
+    def _fail_fragments(self, error: BaseException) -> None:
+        with self._lock:
+            failure = error if isinstance(error, Exception) else RuntimeError("interrupted")
+            self._fail_handler(failure)
+        # who polls does not know that close_timeout has begun
+        keeper.add(self)
 
     def _send_parts(
         self, parts: Iterator[str | bytes], compress: bool, timeout: float | None

@@ -305,7 +305,12 @@ class Pump:
 
         The lock is held.
         """
-        marks = self.engine.on_writable(self.clock())
+        try:
+            marks = self.engine.on_writable(self.clock())
+        except BaseException:
+            # it was interrupted, and is over
+            self._notify()
+            raise
         for mark in marks:
             mark.done = True
             if mark.callback is not None:

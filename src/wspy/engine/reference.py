@@ -39,9 +39,13 @@ class ReferenceEngine:
         if self.link.phase is Phase.ENDING:
             # it is thrown away, perhaps without end
             size = min(size, _SCRAP)
-        data = self.read(now, size)
-        if data:
-            self.link.receive(data, now)
+        try:
+            data = self.read(now, size)
+            if data:
+                self.link.receive(data, now)
+        except BaseException:
+            self._interrupted()
+            raise
         return data is not None
 
     def read(self, now: float, size: int) -> bytes | None:
@@ -63,6 +67,18 @@ class ReferenceEngine:
         link = self.link
         if not (link.wire.size or link.half_close or link.tls):
             return []
+        try:
+            return self._write_all(now)
+        except BaseException:
+            self._interrupted()
+            raise
+
+    def _interrupted(self) -> None:
+        # a signal's handler raised: nobody knows what was done; better no byte than a wrong one
+        self.link.abort()
+
+    def _write_all(self, now: float) -> list[Any]:
+        link = self.link
         marks: list[Any] = []
         link.pump()
         while link.wire.size and not link.lost and link.phase is not Phase.FINISHED:
