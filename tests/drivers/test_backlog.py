@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 import wspy
-from tests.drivers.helpers import PATIENCE, Raw, RawServer, Task, wait_until
+from tests.drivers.helpers import PATIENCE, Raw, RawServer, Task
 from tests.engine.helpers import REQUEST, pack, server_link
-from wspy.drivers import opening
+from wspy.drivers import blocking, opening
 from wspy.drivers.backlog import Backlog
 from wspy.drivers.poller import EpollPoller
-from wspy.drivers.waiting import Pump, poll
+from wspy.drivers.waiting import Pump, new_reader, poll
 from wspy.engine.lifecycle import Phase
 from wspy.engine.reference import ReferenceEngine
 from wspy.protocol.events import Ping, Pong
@@ -63,7 +63,8 @@ def test_who_only_sends_answers_every_ping(
         assert frames[-1].payload == b"%d" % number
 
 
-def test_an_answer_that_nobody_has_read_is_read_before_anybody_is_judged() -> None:
+@pytest.mark.parametrize("is_polled", [False, True])
+def test_an_answer_that_nobody_has_read_is_read_before_anybody_is_judged(is_polled: bool) -> None:
     limits = wspy.Limits(ping_interval=1.0, ping_timeout=1.0, message_timeout=None)
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -83,8 +84,13 @@ def test_an_answer_that_nobody_has_read_is_read_before_anybody_is_judged() -> No
         theirs.sendall(pack(2, bytes(1000))[:500])
         with pump.lock:
             now = 2.5
+            reader = new_reader()
+            pump.waiters = {reader} if is_polled else set()
             assert pump._tick()
             assert link.phase is Phase.OPEN
+            # who polls could not be told that another thread has read it
+            assert len(ours.recv(1000, socket.MSG_PEEK) if is_polled else b"") == 500 * is_polled
+            pump.waiters.discard(reader)
             while link.phase is Phase.OPEN:
                 now += 1.0
                 pump._tick()
@@ -103,19 +109,35 @@ def test_long_waits(seconds: float) -> None:
         poller.close()
 
 
-def test_close_wakes_who_accepts() -> None:
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_close_wakes_who_accepts(is_shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    polled = threading.Event()
+
+    def spy(descriptor: int, interest: int, seconds: float | None) -> int:
+        polled.set()
+        return poll(descriptor, interest, seconds)
+
+    monkeypatch.setattr(blocking, "poll", spy)
+    monkeypatch.setattr(blocking, "_LOOK", 0.01)
     listener = wspy.websocket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     address = listener.getsockname()
-    task = Task(listener.accept)
-    wait_until(lambda: listener._accepting)
-    # it is in the call, or about to be: then closed sockets cannot be waited for
-    listener.close()
-    with pytest.raises(OSError, match="Invalid argument|Bad file descriptor"):
-        task.result(PATIENCE)
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(address, 1)
+    other = listener.sock.dup()
+    with other:
+        if not is_shared:
+            other.close()
+        task = Task(listener.accept)
+        assert polled.wait(PATIENCE)
+        listener.close()
+        with pytest.raises(OSError, match="closed|Bad file descriptor"):
+            task.result(PATIENCE)
+        if is_shared:
+            # a forked process may have it, and goes on
+            socket.create_connection(address, PATIENCE).close()
+        else:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address, 1)
 
 
 def test_the_time_for_a_connection_is_that_for_tcp_and_the_handshake(

@@ -174,7 +174,10 @@ def test_a_response_that_cannot_be_sent_is_a_mistake_of_the_server() -> None:
         response.reason = "OK\r\nX-Injected: yes"
         return response
 
-    for onrequest in (chunked, split):
+    def refuses(request: Request) -> Response:
+        raise HandshakeError("no", Response(403, "x", [("Transfer-Encoding", "chunked")]))
+
+    for onrequest in (chunked, split, refuses):
         assert refused(request(), onrequest=onrequest) == 500
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
 import socket
@@ -32,11 +31,14 @@ from .opening import (
     set_nodelay,
 )
 from .options import Options, split_options
+from .poller import READ
 from .sockets import SocketLike
 from .tls import make_context
-from .waiting import Pump
+from .waiting import Pump, poll
 
 # what accept() says of a client that has left the backlog already
+# how often accept() looks whether the socket was closed, in seconds
+_LOOK = 0.5
 _GONE = frozenset(
     (
         *(errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTDOWN),
@@ -104,8 +106,6 @@ class websocket(SocketLike, FrameCalls):
         self._is_tls = False
         self._server_hostname: str | None = None
         self._pump: Pump | None = None
-        # threads in accept()
-        self._accepting = 0
         #: Who tells of failures; a listening socket counts those of all that it accepts.
         self.failures = FailureLog(time.monotonic)
 
@@ -161,15 +161,13 @@ class websocket(SocketLike, FrameCalls):
         while True:
             left = self._timeout and max(_LEAST_WAIT, until - time.monotonic())
             self.sock.settimeout(left)
-            self._accepting += 1
             try:
+                self._wait_for_client()
                 sock, address = self.sock.accept()
             except OSError as error:
                 if error.errno in _GONE:
                     continue
                 raise
-            finally:
-                self._accepting -= 1
             try:
                 client = AcceptedWebsocket(self, sock, address)
             except (WebSocketError, OSError) as error:
@@ -178,6 +176,14 @@ class websocket(SocketLike, FrameCalls):
                 continue
             if client.is_open:
                 return client
+
+    def _wait_for_client(self) -> None:
+        # closing a socket wakes nobody, and to shut it down would be for all who share it
+        while self._timeout is None:
+            if self.sock.fileno() < 0:
+                raise OSError(errno.EBADF, "the listening websocket was closed")
+            if poll(self.sock.fileno(), READ, _LOOK):
+                return
 
     def connect(self, address: Address) -> None:
         """Connect and run the client's handshake; redirects are followed.
@@ -239,10 +245,6 @@ class websocket(SocketLike, FrameCalls):
         if self._pump is not None:
             self._pump.abort()
         else:
-            if self._accepting:
-                # closing alone wakes nobody
-                with contextlib.suppress(OSError):
-                    self.sock.shutdown(socket.SHUT_RDWR)
             self.sock.close()
             self.failures.tell_all()
 

@@ -104,7 +104,7 @@ class SelectorPoller:
             self.unregister(descriptor)
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
-        found = self._selector.select(seconds)
+        found = self._selector.select(None if seconds is None else min(seconds, LONGEST))
         return [(key.fd, _from_selector(events)) for key, events in found]
 
     def close(self) -> None:

@@ -247,7 +247,11 @@ class Pump:
         if not self._is_due(now):
             return False
         # what it waits for may have come, and nobody have read it
-        if self.engine.wants_read:
+        if self._polled & _READ:
+            # who polls reads it: nobody could tell that thread of what another one has read
+            if poll(self.engine.fileno(), _READ, 0):
+                self.engine.link.watch.received(now)
+        elif self.engine.wants_read:
             self.engine.on_readable(now, self._next_size())
         else:
             self.engine.link.watch.unheard(now)

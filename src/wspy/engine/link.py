@@ -235,7 +235,7 @@ class Link:
         if self.eof or self.phase is Phase.FINISHED or self.is_paused:
             return False
         # a peer may make TLS say much by itself (RFC 8446 §4.6.3)
-        if self.wire.size > 2 * _TLS_AHEAD and self.tls is not None:
+        if self.wire.size > 2 * _TLS_AHEAD and self.tls is not None and not self.lost:
             return False
         # what comes after the end is thrown away
         if self.frames is None or self.phase is Phase.ENDING:

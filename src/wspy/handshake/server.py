@@ -202,13 +202,12 @@ class ServerHandshake:
 
     def _answer(self, head: Head) -> None:
         try:
-            request = self._read_request(head)
-            response = self._plain_answer(request)
-            if response is None:
-                response = self._accept(request)
-            self._send(response)
-        except HandshakeError as error:
-            self._fail(error)
+            try:
+                request = self._read_request(head)
+                self._send(self._plain_answer(request) or self._accept(request))
+            except HandshakeError as error:
+                # also with an answer of a callback's, which may be none that can be sent
+                self._fail(error)
         except Exception as error:  # noqa: BLE001 - a callback of the user's raised
             failure = refusal(500, "the server failed to answer this request")
             failure.__cause__ = error
