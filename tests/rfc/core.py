@@ -98,7 +98,9 @@ def run_core(case: Case, role: Role, cut: Cut) -> Outcome:
         server_options = split_options(values).for_server()
         *earlier, head = case.heads() or [new_request(case.options.offer)]
         for request in earlier:
-            ServerHandshake(server_options, clock=time.monotonic).receive_data(request)
+            ServerHandshake(
+                server_options, clock=time.monotonic, wall_clock=time.time
+            ).receive_data(request)
         return _serve(case, head, server_options, cut)
     return _ask(case, split_options(values).for_client(), cut)
 

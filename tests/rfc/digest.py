@@ -37,7 +37,7 @@ def proof(
     """A request with Digest credentials, to be made when it is sent."""
 
     def make() -> bytes:
-        known = Digest(digest(userhash=userhash), time.monotonic() - age, which)
+        known = Digest(digest(userhash=userhash), time.time() - age, which)
         return request(Authorization=known.answer(**changes))  # type: ignore[arg-type]
 
     return make
@@ -46,14 +46,14 @@ def proof(
 def forged() -> bytes:
     """A request with the right password, and a nonce that this server did not issue."""
     stranger = wspy.DigestAuth("wspy", USERS, secret=b"another secret")
-    return request(Authorization=Digest(stranger, time.monotonic()).answer())
+    return request(Authorization=Digest(stranger, time.time()).answer())
 
 
 def several(*counts: str) -> Callable[[], list[bytes]]:
     """Requests with one nonce and these counts."""
 
     def make() -> list[bytes]:
-        known = Digest(digest(), time.monotonic())
+        known = Digest(digest(), time.time())
         return [request(Authorization=known.answer(nc=count)) for count in counts]
 
     return make
@@ -298,13 +298,13 @@ def _upper(data: bytes) -> bytes:
 
 
 def _by_hash(user: str) -> bytes:
-    known = Digest(digest(userhash=True), time.monotonic())
+    known = Digest(digest(userhash=True), time.time())
     value = known.answer(user, username=_hash(user, "wspy"), userhash="true")
     return request(Authorization=value)
 
 
 def _extended(value: str, both: bool = False) -> bytes:
-    known = Digest(digest(), time.monotonic())
+    known = Digest(digest(), time.time())
     name = None if not both else "j\xc3\xa4s"
     found = known.answer("j\xe4s", "\u20acuro", username=name)
     return request(Authorization=f"{found}, username*={value}")
