@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import ssl
 from collections.abc import Iterator
@@ -34,6 +35,15 @@ def libraries(request: pytest.FixtureRequest) -> Iterator[backend.Libraries]:
     backend.use(found)
     yield found
     backend.use(None)
+
+
+@pytest.fixture(autouse=True)
+def _same_log_level() -> Iterator[None]:
+    """Put the level back that a server's ``loglevel`` sets for the whole process."""
+    logger = logging.getLogger("wspy")
+    before = logger.level
+    yield
+    logger.setLevel(before)
 
 
 def pytest_report_header() -> str:
