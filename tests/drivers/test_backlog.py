@@ -196,22 +196,28 @@ def test_pings_after_the_end_are_refused(raw_server: RawServer) -> None:
         client.send_pong(b"x")
 
 
-def test_ctrl_c_in_onopen_closes(raw_server: RawServer) -> None:
-    client, raw = raw_server.pair()
-    closed: list[int] = []
+class Interrupted(wspy.Connection):
+    """Is interrupted as soon as it is open."""
 
-    def interrupt() -> None:
+    code: int | None = None
+
+    def onopen(self) -> None:
         raise KeyboardInterrupt
 
-    client.onopen = interrupt  # type: ignore[method-assign]
-    client.onclose = lambda code, reason: closed.append(code)  # type: ignore[method-assign]
+    def onclose(self, code: int, reason: str) -> None:
+        self.code = code
+
+
+def test_ctrl_c_in_onopen_closes(raw_server: RawServer) -> None:
+    client, raw = raw_server.pair(factory=Interrupted)
+    assert isinstance(client, Interrupted)
     task = Task(client.receive_forever)
     assert raw.closing()[0] == 1001
     raw.send(8, b"\x03\xe9")
     raw.sock.close()
     with pytest.raises(KeyboardInterrupt):
         task.result(PATIENCE)
-    assert closed == [1001]
+    assert client.code == 1001
 
 
 class Sink(wspy.AsyncServer):

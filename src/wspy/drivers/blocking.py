@@ -36,9 +36,9 @@ from .sockets import SocketLike
 from .tls import make_context
 from .waiting import Pump, poll
 
-# what accept() says of a client that has left the backlog already
 # how often accept() looks whether the socket was closed, in seconds
 _LOOK = 0.5
+# what accept() says of a client that has left the backlog already
 _GONE = frozenset(
     (
         *(errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTDOWN),

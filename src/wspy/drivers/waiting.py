@@ -24,11 +24,11 @@ from typing import Any, TypeVar
 from .. import engine as engines
 from ..engine.interface import Engine
 from ..engine.reference import READ_SIZE
-from .poller import LONGEST
+from .poller import LONGEST, READ
 
 T = TypeVar("T")
 
-_READ, _WRITE = 1, 2
+_READ, _WRITE = READ, 2
 _LOOK_AGAIN = 1.0
 
 # what ``ready`` returns while it waits for another thread, not for the socket: who polls
