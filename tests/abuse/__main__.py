@@ -54,17 +54,23 @@ def main() -> int:
     results = [typical(runs[at :: len(scenes)]) for at in range(len(scenes))]
     print(f"engine: {engine.name}\n")
     print(table(results))
-    missed = sum(bool(result.missed) for result in results)
-    print(f"\n{len(results)} played, {missed} missed a bound")
-    return int(missed > 0)
+    missed = [result for result in results if result.missed]
+    print(f"\n{len(results)} played, {len(missed)} missed a bound")
+    # once more at the end, which is what is kept of a long log
+    for result in missed:
+        print(_verdict(result))
+    return int(bool(missed))
 
 
 def _play(abuse: Abuse, driver: str, *, full: bool) -> Result:
     result = play(abuse, driver, full=full)
-    missed = ", ".join(f"{check.name} {check}" for check in result.missed)
-    verdict = f"MISSED {missed}" if missed else "good"
-    print(f"{result.abuse.name} {result.driver}: {verdict}", file=sys.stderr, flush=True)
+    print(_verdict(result), file=sys.stderr, flush=True)
     return result
+
+
+def _verdict(result: Result) -> str:
+    missed = ", ".join(f"{check.name} {check}" for check in result.missed)
+    return f"{result.abuse.name} {result.driver}: {f'MISSED {missed}' if missed else 'good'}"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ MIB = 1024 * 1024
 _EXTENSIONS = ("permessage-deflate", "deflate-frame")
 # twice max_message and a MiB, in MiB
 _MOST = 3.0
+# RFC 7692 §7.2.3.6
+_EMPTY = b"\x00"
 
 
 @functools.cache
@@ -29,6 +31,11 @@ def _mebibyte() -> bytes:
 def _in_turn(scene: Scene, extension: str) -> Iterator[Attacker]:
     """Yield attackers one after the other, so many that the honest peer meets them."""
     scene.times = scene.pick(20, 1)
+    # to load a compression library takes memory once, for whoever is the first to send
+    peer = scene.attacker(extension)
+    peer.send(binary(_EMPTY, rsv=RSV1))
+    assert peer.read(), "it is a legal message"
+    scene.part(peer)
     before = scene.subject.settled()
     for index in range(scene.times):
         attacker = scene.attacker(extension)
