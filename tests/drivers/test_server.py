@@ -94,13 +94,14 @@ def test_shutdown_during_a_handshake(serve: Serve, kind: str) -> None:
     assert timer.seconds < 2
 
 
-def test_a_second_shutdown_may_shorten_the_first(serve: Serve) -> None:
-    served = serve("epoll", close_timeout=PATIENCE)
-    with served.raw():
+def test_a_second_shutdown_may_shorten_the_first(serve: Serve, kind: str) -> None:
+    served = serve(kind, close_timeout=PATIENCE)
+    with served.raw() as raw:
         served.log.wait("open")
         with Timer() as timer:
             task = Task(served.server.shutdown, PATIENCE)
-            wait_until(lambda: served.server._stop_at is not None)
+            # the first one is under way
+            assert raw.closing()[0] == 1001
             served.server.shutdown(0.1)
             task.result()
         assert timer.seconds < 2

@@ -331,7 +331,9 @@ class Connection(Laned):
         try:
             self._call(self.onopen)
             while True:
-                self._call(self.onmessage, self.recv())
+                message = self.recv()
+                # looked up now: another thread may have set it meanwhile
+                self._call(self.onmessage, message)
         except WebSocketError:
             pass
         except BaseException:

@@ -53,6 +53,30 @@ def accept(listener: Any) -> tuple[Any, Address] | None:
     return accept_socket(listener)
 
 
+class _Own:
+    """A handler of the server's that a client may get one of its own in place of.
+
+    The fast path knows the server's alone, so that such a client is the core's.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, client: FastClient | None, kind: type) -> Any:
+        own = vars(client).get(self._name) if client is not None and client.has_own else None
+        return own or getattr(ServerClient, self._name).__get__(client, kind)
+
+    def __set__(self, client: FastClient, handler: Any) -> None:
+        vars(client)[self._name] = handler
+        client.has_own = True
+        # what a handler has sent by now goes first
+        with client.gate:
+            pass
+
+    def __delete__(self, client: FastClient) -> None:
+        del vars(client)[self._name]
+
+
 class FastClient(Slim, Encrypted):
     """See :class:`wspy.drivers.served.ServerClient`; ``send`` is the channel's.
 
@@ -64,6 +88,8 @@ class FastClient(Slim, Encrypted):
     queue = ServerClient.send
 
     unsent = ()
+    onmessage: Any = _Own()
+    onsent: Any = _Own()
     # whether only the socket itself may read and write
     _is_foreign = False
     # how it ends without a core, which says the same when asked: TCP, and nothing else
@@ -126,7 +152,7 @@ class FastClient(Slim, Encrypted):
         return self.keep(Descriptor(self.descriptor)) if kept is None else kept
 
     def settle(self) -> None:
-        if not self._was_opened or self._ended or self._is_foreign:
+        if not self._was_opened or self._ended or self._is_foreign or self.has_own:
             return
         if self.arriving_since is not None or self.farewell is not None:
             return
@@ -204,6 +230,10 @@ class FastClient(Slim, Encrypted):
         if self._ended or self.farewell is not None:
             return State.CLOSED
         return State.CONNECTING if self.origin is None else State.OPEN
+
+    @property
+    def hears_written(self) -> bool:
+        return self.has_own or self.server.wants_sent
 
     @property
     def buffered(self) -> int:

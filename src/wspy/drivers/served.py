@@ -66,7 +66,7 @@ class ServerClient(Routed, AsyncConnection):
 
     @property
     def hears_written(self) -> bool:
-        return self.server.wants_sent
+        return self.server.wants_sent or "onsent" in vars(self)
 
     def _changed(self) -> None:
         self.server.wake(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from typing import Any
@@ -25,6 +26,8 @@ from .waiting import Pump
 # A loop that was busy for a while rests, both in seconds: the interpreter's lock is handed to a
 # thread that waits for it only if its holder really sleeps, and one message takes it some times.
 _BUSY, _BREATH = 0.0001, 0.00005
+# how often to look whether the time to stop has come nearer, in seconds
+_LOOK = 0.05
 
 
 class ServerConnection(Routed, Connection):
@@ -191,23 +194,36 @@ class Server(BaseServer):
     def _end_clients(self) -> None:
         with self._guard:
             members = dict(self._members)
-        stop_at = self._stop_at if self._stop_at is not None else self._clock()
         for client in members:
             client.begin_close(CLOSE_GOING_AWAY, "the server shuts down")
         # a thread that polls for its client does not learn of the close frame's deadline
-        if not self._join(members, min(stop_at, self._clock() + self._limits.close_timeout)):
+        if not self._join(members, until=self._clock() + self._limits.close_timeout):
             for client in members:
                 client.abort()
-            if not self._join(members, max(stop_at, self._clock() + min(1.0, self.max_join_time))):
+            if not self._join(members, least=self._clock() + min(1.0, self.max_join_time)):
                 busy = sum(thread.is_alive() for thread in members.values())
                 log_event(30, show_address(self.address), f"{busy} handlers are still running")
 
-    def _join(self, members: dict[ServerConnection, threading.Thread], until: float) -> bool:
+    def _join(
+        self,
+        members: dict[ServerConnection, threading.Thread],
+        *,
+        until: float = math.inf,
+        least: float = 0.0,
+    ) -> bool:
+        """Wait until the server has to stop; return whether all have ended."""
         me = threading.current_thread()
-        for thread in members.values():
-            if thread is not me:
-                thread.join(max(0.0, until - self._clock()))
-        return not any(thread.is_alive() for thread in members.values() if thread is not me)
+        others = [thread for thread in members.values() if thread is not me]
+        for thread in others:
+            while thread.is_alive() and (left := self._time_left(until, least)) > 0:
+                # nothing tells a thread that joins of a second, shorter shutdown
+                thread.join(min(left, _LOOK))
+        return not any(thread.is_alive() for thread in others)
+
+    def _time_left(self, until: float, least: float) -> float:
+        now = self._clock()
+        stop_at = now if self._stop_at is None else self._stop_at
+        return max(least, min(until, stop_at)) - now
 
     def _may_wait(self) -> bool:
         me = threading.current_thread()

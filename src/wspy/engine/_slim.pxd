@@ -23,6 +23,8 @@ cdef class Slim(Records):
     cdef public unsigned char interest
     cdef public bint is_dirty
     cdef public bint is_busy
+    # whether a handler was set on this client alone
+    cdef public bint has_own
     cdef public bint _was_opened
     cdef public bint _ended
     cdef public bint _is_fresh

@@ -21,6 +21,7 @@ class Slim(Records):
     interest: int
     is_dirty: bool
     is_busy: bool
+    has_own: bool
     _read_size: int
     _was_opened: bool
     _ended: bool
