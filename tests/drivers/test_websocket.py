@@ -121,6 +121,27 @@ def try_recv(sock: wspy.websocket) -> wspy.Frame | None:
         return None
 
 
+def test_a_queued_frame_that_another_call_writes_is_told_of(pair: Pair) -> None:
+    client, server = pair
+    sent: list[str] = []
+    client.queue_send(text("a"), lambda: sent.append("a"))
+    server.send(text("b"))
+    assert client.recv().payload == b"b"
+    assert server.recv().payload == b"a"
+    # a loop that waits by itself has a reason to call
+    assert client.can_send()
+    client.do_async_send()
+    assert sent == ["a"]
+    assert not client.can_send()
+    # more than the kernel takes at once
+    for _ in range(8):
+        client.queue_send(text("x" * 1_000_000), lambda: sent.append("x"))
+    task = Task(server.recvn, 9)
+    client.send(text("y"))
+    assert sent == ["a", *"xxxxxxxx"]
+    assert len(task.result()) == 9
+
+
 def test_queue_and_do_async(pair: Pair) -> None:
     client, server = pair
     client.setblocking(False)

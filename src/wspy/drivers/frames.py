@@ -59,6 +59,7 @@ class FrameCalls:
 
         if not ticket.done:
             self.pump.wait(written, self._timeout)
+            self._run_callbacks()
 
     def _push(self, frames: tuple[Frame, ...], ticket: Ticket) -> None:
         for frame in frames:
@@ -145,6 +146,9 @@ class FrameCalls:
         """Whether something is queued, or frames wait unasked for, so that write events matter."""
         if self._pump is None:
             return False
+        if self._pump.has_done:
+            # another call has written it: its callback waits for do_async_send()
+            return True
         stream = self._pump.engine.link.frames
         # frames may have come with the handshake, and no read event tells of them
         may_have = stream is not None and stream.may_have_frame

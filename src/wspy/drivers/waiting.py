@@ -321,6 +321,11 @@ class Pump:
                 self._done.append(mark)
         return bool(marks)
 
+    @property
+    def has_done(self) -> bool:
+        """Whether there are written tickets that have callbacks."""
+        return bool(self._done)
+
     def take_done(self) -> list[Ticket]:
         """Return the written tickets that have callbacks, each once."""
         with self.lock:
