@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 import wspy
-from wspy.drivers import blocking, opening
+from wspy.drivers import opening
 
 from .clients import Blocking, client_arguments, receive_by_hand
 from .frames import ANN, new_websocket, talk
@@ -109,8 +109,7 @@ def play_connect(world: World) -> list[Story]:
     way = Way(world, Ways.choose(world.chance))
     opens = _open_frames if world.chance.random() < 0.3 else _open_messages
     with contextlib.ExitStack() as stack:
-        for module in (opening, blocking):
-            stack.enter_context(mock.patch.object(module, "connect_tcp", way.connect_tcp))
+        stack.enter_context(mock.patch.object(opening, "connect_tcp", way.connect_tcp))
         try:
             opens(way)
         except (wspy.WebSocketError, OSError) as error:

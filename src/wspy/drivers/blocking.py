@@ -23,8 +23,7 @@ from .failures import FailureLog
 from .frames import Callback, FrameCalls
 from .opening import (
     Address,
-    connect_tcp,
-    connect_to,
+    by_address,
     finish_opening,
     open_client,
     server_link,
@@ -196,19 +195,15 @@ class websocket(SocketLike, FrameCalls):
         if self._pump is not None:
             raise InvalidState("this websocket is connected already; make a new one")
         uri = self._uri(address)
-
-        def connect_first(uri: URI, timeout: float | None) -> socket.socket:
-            if _is_uri(address):
-                self.sock.close()
-                return connect_tcp(uri, timeout)
-            return connect_to(self.sock, address, timeout)
-
+        way = None if _is_uri(address) else by_address(uri, address, self.sock)
+        if way is None:
+            self.sock.close()
         # one that never waits does so here, at most for handshake_timeout
         self._pump = open_client(
             uri,
             self._options.for_client(),
             context=self._context,
-            connect=connect_first,
+            connect=way,
             timeout=self._timeout or None,
             messages=False,
         )

@@ -6,10 +6,10 @@ import socket
 import ssl
 from typing import Any
 
-from ..handshake.uri import URI, parse_uri
+from ..handshake.uri import parse_uri
 from .blocking import websocket
 from .connection import Connection
-from .opening import connect_to, open_client
+from .opening import Connector, by_address, by_socket, open_client
 from .options import split_options
 from .tls import check_context
 
@@ -28,10 +28,12 @@ def connect(
 
     :param ssl_context: for ``wss``: whom to trust, and the own certificate;
         by default servers are verified against the system's authorities.
-    :param unix: path of a Unix socket to connect to in place of the URL's host.
-    :param sock: a connected socket to use for the first connection.
-    :param timeout: seconds for all of it, redirects included; by default
-        ``handshake_timeout`` for each connection.
+    :param unix: path of a Unix socket to connect to in place of the URL's host; a redirect to
+        another host is not followed.
+    :param sock: a connected socket to use; a redirect is not followed, nor a demand for
+        credentials, which need a connection of their own.
+    :param timeout: seconds for all of it, redirects and all of a host's addresses included, but
+        not for looking up its name; by default ``handshake_timeout`` for each connection.
     :param factory: ``Connection`` or a subclass of it.
     :param arguments: ``origin``, ``protocols``, ``extensions``, ``auth``,
         ``headers``, and every limit of :class:`wspy.Limits` by its name.
@@ -49,16 +51,15 @@ def connect(
     uri = parse_uri(url)
     options = split_options(arguments)
 
-    def first(uri: URI, seconds: float | None) -> socket.socket:
-        if sock is not None:
-            return sock
-        return connect_to(None, unix, seconds)
-
+    if sock is not None:
+        way: Connector | None = by_socket(sock)
+    else:
+        way = by_address(uri, unix) if unix else None
     pump = open_client(
         uri,
         options.for_client(),
         context=ssl_context,
-        connect=first if (unix or sock) else None,
+        connect=way,
         timeout=timeout,
         messages=False,
     )

@@ -104,13 +104,13 @@ def open_client(
     options: ClientOptions,
     *,
     context: ssl.SSLContext | None = None,
-    connect: Callable[[URI, float | None], socket.socket] | None = None,
+    connect: Connector | None = None,
     timeout: float | None = None,
     messages: bool = True,
 ) -> Pump:
     """Connect, and follow redirects and demands for credentials.
 
-    :param connect: opens the first TCP connection; by default to the URI's host.
+    :param connect: opens each connection; by default :func:`connect_tcp`.
     :param timeout: seconds for all of it; None for ``handshake_timeout`` for
         each connection.
     :raises HandshakeError: if the server refuses, with its ``response``.
@@ -119,11 +119,14 @@ def open_client(
     """
     limits = options.limits
     until = None if timeout is None else time.monotonic() + timeout
-    handshake: ClientHandshake | None = ClientHandshake(uri, options)
-    while handshake is not None:
+    handshake = ClientHandshake(uri, options)
+    answer: Response | None = None
+    while True:
         left = None if until is None else max(0.001, until - time.monotonic())
-        sock = (connect or connect_tcp)(handshake.uri, left or limits.handshake_timeout)
-        connect = None
+        try:
+            sock = (connect or connect_tcp)(handshake.uri, left or limits.handshake_timeout)
+        except NoWay as error:
+            raise _cannot_follow(answer, error) from None
         if until is not None:
             left = max(0.001, until - time.monotonic())
         pump = _run_client(sock, handshake, limits, context, messages, left)
@@ -132,8 +135,7 @@ def open_client(
         pump.abort()
         if handshake.next is None:
             raise _refused(pump, handshake)
-        handshake = handshake.next
-    raise AssertionError("a handshake is accepted, refused or followed")
+        answer, handshake = handshake.response, handshake.next
 
 
 def _run_client(
@@ -162,13 +164,72 @@ def _refused(pump: Pump, handshake: ClientHandshake) -> WebSocketError:
     return HandshakeError(f"the handshake with {handshake.uri.host} failed: {error}")
 
 
+def _cannot_follow(answer: Response | None, why: NoWay) -> HandshakeError:
+    status = "nothing" if answer is None else f"{answer.status} {answer.reason}".rstrip()
+    return HandshakeError(f"server answered {status} instead of 101: {why}", answer)
+
+
+class NoWay(Exception):
+    """There is no connection to be had to where the handshake has to go on."""
+
+
+Connector = Callable[[URI, float | None], socket.socket]
+
+
+def by_socket(sock: socket.socket) -> Connector:
+    """Return what hands out a socket that is connected already, once."""
+    given = [sock]
+
+    def connect(uri: URI, timeout: float | None) -> socket.socket:
+        if not given:
+            raise NoWay("another connection is needed, and sock= is a single one")
+        return given.pop()
+
+    return connect
+
+
+def by_address(first: URI, address: Address, sock: socket.socket | None = None) -> Connector:
+    """Return what connects to a socket address as long as the URI's origin stays the first one.
+
+    :param sock: for the first connection, see :func:`connect_to`.
+    """
+    given = [sock]
+
+    def connect(uri: URI, timeout: float | None) -> socket.socket:
+        if uri.origin == first.origin:
+            return connect_to(given.pop() if given else None, address, timeout)
+        # policy: who names a Unix socket does not mean the network
+        if isinstance(address, (str, bytes)):
+            raise NoWay(f"it leads from the Unix socket to {uri}")
+        return connect_tcp(uri, timeout)
+
+    return connect
+
+
 def connect_tcp(uri: URI, timeout: float | None) -> socket.socket:
     """Connect to a URI's host, trying each of its addresses.
 
+    :param timeout: seconds for all of them.
     :raises OSError: if none answers.
     """
-    with _naming((uri.host, uri.port)):
-        return socket.create_connection((uri.host, uri.port), timeout)
+    return _connect_any((uri.host, uri.port), timeout)
+
+
+def _connect_any(address: Address, timeout: float | None) -> socket.socket:
+    until = None if timeout is None else time.monotonic() + timeout
+    found = look_up(address)
+    failure: OSError | None = None
+    with _naming(address):
+        for index, (family, kind, protocol, _, target) in enumerate(found):
+            share = None
+            if until is not None:
+                # one that never answers leaves time for the others
+                share = max(0.001, (until - time.monotonic()) / (len(found) - index))
+            try:
+                return _connect(socket.socket(family, kind, protocol), target, share)
+            except OSError as error:
+                failure = failure or error
+        raise failure or OSError(f"{show_address(address)} has no address")
 
 
 def connect_to(
@@ -197,7 +258,7 @@ def _connect_to(
             if family == sock.family:
                 return _connect(sock, target, timeout)
         _close(sock)
-    return socket.create_connection((host, port), timeout)
+    return _connect_any((host, port), timeout)
 
 
 def look_up(address: Address, family: int = 0, flags: int = 0) -> list[Any]:

@@ -100,6 +100,7 @@ class ClientHandshake:
     :param uri: where the connection leads to.
     :param attempt: for the handshakes that :attr:`next` returns.
     :param random: returns that many random bytes.
+    :ivar response: the server's answer, once its head is whole.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class ClientHandshake:
         self.accepted: Accepted | None = None
         self.error: HandshakeError | None = None
         self.next: ClientHandshake | None = None
+        self.response: Response | None = None
         self._options = options or ClientOptions()
         self._random = random
         self._attempt = attempt or _unasked(uri, self._options)
@@ -211,6 +213,7 @@ class ClientHandshake:
             self._reader.feed(trailing)
 
     def _judge(self, response: Response, minor: str) -> None:
+        self.response = response
         if response.status == 101:
             self._accept(response, minor)
         elif response.status in _REDIRECTS and "Location" in response.headers:
