@@ -12,7 +12,8 @@ from wspy.protocol.close import may_travel
 from wspy.protocol.events import Close, Event, Failure, Ping
 from wspy.protocol.message import Message
 from wspy.protocol.role import Role
-from wspy.protocol.session import Session, State
+from wspy.protocol.session import Session
+from wspy.protocol.state import State
 from wspy.protocol.stream import Hook
 
 

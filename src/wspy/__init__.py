@@ -62,7 +62,8 @@ from .protocol.opcodes import (
     OPCODE_TEXT,
 )
 from .protocol.role import Role
-from .protocol.session import Session, State
+from .protocol.session import Session
+from .protocol.state import State
 
 __version__ = "1.0.0a1"
 

@@ -158,6 +158,25 @@ def test_message_timeout_counts_from_the_first_byte() -> None:
     assert link.deadline() == 219 + 5
 
 
+@pytest.mark.parametrize("opcode", [9, 10])
+def test_message_timeout_counts_anew_after_a_control_frame(opcode: int) -> None:
+    # RFC 6455 §5.4: a control frame is no message, and ends with its last byte
+    link = open_link(replace(NOTHING, message_timeout=60))
+    frame = pack(opcode, "p")
+    link.receive(frame[:3], 100)
+    events(link, 100)
+    for now in range(120, 1000, 20):
+        assert link.deadline() == now - 20 + 60
+        link.receive(frame[3:] + frame[:3], now)
+        assert len(events(link, now)) == 1
+    # in the middle of a message it changes nothing
+    link.receive(frame[3:] + Frame(1, "a", final=False, mask=True).pack(), 1000)
+    events(link, 1000)
+    link.receive(frame + frame[:3], 1050)
+    assert len(events(link, 1050)) == 1
+    assert link.deadline() == 1060
+
+
 def test_message_timeout_counts_while_a_message_keeps_coming() -> None:
     # RFC 6455 §10.4
     link = server_link(replace(NOTHING, message_timeout=60))

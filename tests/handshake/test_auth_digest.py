@@ -102,9 +102,6 @@ def test_unquoted_and_other_forms() -> None:
         {"nc": "0000000g"},
         {"nc": "000000001"},
         {"nc": "+0000001"},
-        # RFC 7616 §3.4.6: the uri is the request's target
-        {"uri": "/other"},
-        {"uri": "http://server.example.com/chat"},
         {"algorithm": "SHA-512-256"},
         {"algorithm": "MD5"},
         {"algorithm": "SHA-256-sess"},
@@ -137,6 +134,25 @@ def test_wrong_digests(changes: dict[str, Any]) -> None:
     assert isinstance(outcome, Denied)
     assert not outcome.stale
     assert refused(request({"Authorization": answer}), auth=scheme) == 401
+
+
+@pytest.mark.parametrize("uri", ["/other", "http://server.example.com/chat"])
+def test_digests_for_another_place(uri: str) -> None:
+    # RFC 7616 §3.4.6: the uri is the request's target, or that may be an attack
+    scheme = DigestAuth("r", USERS)
+    answer = Digest(scheme).answer(uri=uri)
+    outcome = scheme.check(answer, "GET", "/chat", 0)
+    assert isinstance(outcome, Denied)
+    assert outcome.wrong_place
+    assert refused(request({"Authorization": answer}), auth=scheme) == 400
+
+
+def test_names_and_passwords_are_composed() -> None:
+    # RFC 7616 §4: Normalization Form C, however the mapping has the name
+    for users in ({"\xe9": "\xfc"}, {"e\u0301": "u\u0308"}):
+        scheme = DigestAuth("r", users, userhash=True)
+        answer = Digest(scheme).answer(user="\xe9", password="\xfc")
+        assert scheme.check(answer, "GET", "/chat", 0) == "\xe9"
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_extensions(answer: Any, fine: bool) -> None:
         b"SSH-2.0-x\r\n\r\n",
         b"HTTP/2 101 x\r\n\r\n",
         b"HTTP/1.1 99 x\r\n\r\n",
-        b"HTTP/1.1 600 x\r\n\r\n",
+        b"HTTP/1.1 012 x\r\n\r\n",
         b"HTTP/1.1 1010 x\r\n\r\n",
         b"HTTP/1.1  101 x\r\n\r\n",
         b"\r\nHTTP/1.1 101 x\r\n\r\n",

@@ -164,6 +164,42 @@ def test_101_has_only_its_own_headers() -> None:
     )
 
 
+def test_205_has_no_content() -> None:
+    # RFC 9110 §15.3.6
+    encoded = Response(205, "content").encode()
+    assert encoded.endswith(b"Content-Length: 0\r\nConnection: close\r\n\r\n")
+    assert b"Content-Type" not in encoded
+
+
+@pytest.mark.parametrize("value", ["keep-alive", "X-Foo", "closed"])
+def test_the_connection_is_said_to_end(value: str) -> None:
+    # RFC 9112 §9.6
+    encoded = Response(200, headers={"Connection": value}).encode()
+    assert f"\r\nConnection: {value}, close\r\n".encode() in encoded
+    assert Response(200, headers={"Connection": "x, Close"}).encode().count(b"Connection") == 1
+
+
+def test_a_length_of_the_users() -> None:
+    # RFC 9110 §8.6
+    right = Response(200, "ab", {"Content-Length": "2"})
+    assert right.encode().endswith(b"\r\n\r\nab")
+    for wrong in (
+        Response(200, "ab", {"Content-Length": "3"}),
+        Response(200, "ab", [("Content-Length", "2"), ("Content-Length", "2")]),
+        Response(204, headers={"Content-Length": "0"}),
+        Response(205, "ab", {"Content-Length": "2"}),
+    ):
+        with pytest.raises(ValueError, match="Content-Length"):
+            wrong.encode()
+    # RFC 9110 §9.3.2, §15.4.5: there it is that of another response
+    for other in (
+        Response(200, headers={"Content-Length": "99"}).encode(body=False),
+        Response(304, headers={"Content-Length": "99"}).encode(),
+    ):
+        assert b"Content-Length: 99\r\n" in other
+        assert other.endswith(b"\r\n\r\n")
+
+
 def test_unknown_statuses_have_no_reason() -> None:
     # RFC 9110 §15: the class is what counts; RFC 9112 §4: the reason may be empty
     assert Response(599).encode().startswith(b"HTTP/1.1 599 \r\n")

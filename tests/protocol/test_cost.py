@@ -18,7 +18,7 @@ from wspy.protocol.message import BinaryMessage, TextMessage
 from wspy.protocol.opcodes import OPCODE_BINARY, OPCODE_PING, OPCODE_TEXT
 from wspy.protocol.opcodes import OPCODE_CONTINUATION as CONT
 from wspy.protocol.role import Role
-from wspy.protocol.session import State
+from wspy.protocol.state import State
 
 MIB = 1 << 20
 # far below what is announced, far above what a few objects and a tracer take

@@ -34,7 +34,8 @@ from wspy.protocol.limits import Limits
 from wspy.protocol.message import BinaryMessage, TextMessage
 from wspy.protocol.opcodes import OPCODE_CLOSE, OPCODE_PING, OPCODE_TEXT
 from wspy.protocol.role import Role
-from wspy.protocol.session import Session, State
+from wspy.protocol.session import Session
+from wspy.protocol.state import State
 
 SENDS: dict[str, Callable[[Session], None]] = {
     "send": lambda session: session.send("x"),

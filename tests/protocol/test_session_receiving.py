@@ -34,7 +34,8 @@ from wspy.protocol.opcodes import (
     OPCODE_TEXT,
 )
 from wspy.protocol.role import Role
-from wspy.protocol.session import Session, State
+from wspy.protocol.session import Session
+from wspy.protocol.state import State
 
 CONT = OPCODE_CONTINUATION
 

@@ -36,6 +36,15 @@ TOKEN = define(
     headers=[("Authorization", "Bearer t")],
 )
 FOREIGN = define("knows a password beyond ASCII", auth=("j\xe4s", "\u20acuro"))
+# the same name, with its second letter as two characters
+DECOMPOSED_NAME = define("knows it decomposed", auth=("ja\u0308s", "\u20acuro"))
+DECOMPOSED = define(
+    "Digest with a name decomposed",
+    auth=wspy.DigestAuth("wspy", {"ja\u0308s": "\u20acuro"}, secret=SECRET),
+)
+DECOMPOSED_BASIC = define(
+    "Basic with a name decomposed", auth=wspy.BasicAuth("wspy", {"ja\u0308s": "\u20acuro"})
+)
 COLON = define("has a colon in the name", auth=("a:b", "c"))
 
 IS_BASIC = {"WWW-Authenticate": 'Basic realm="wspy", charset="UTF-8"'}
@@ -168,6 +177,14 @@ CASES: list[Case] = [
         "handshake/auth.py",
         Request("user and password are UTF-8", basic("j\xe4s:\u20acuro"), options=BASIC),
         denied("latin-1 is not: 401", basic(b"j\xe4s:\x80uro")),
+        Request("letters may come in two characters", basic("ja\u0308s:\u20acuro"), options=BASIC),
+        Request("or stand so with us", basic("j\xe4s:\u20acuro"), options=DECOMPOSED_BASIC),
+        Answer(
+            "a client sends them as one",
+            (challenge('Basic realm="x"'), answer()),
+            asks={"Authorization": "Basic " + encoded("j\xe4s:\u20acuro")},
+            options=DECOMPOSED_NAME,
+        ),
         Answer(
             "a client sends UTF-8",
             (challenge('Basic realm="x", charset="UTF-8"'), answer()),

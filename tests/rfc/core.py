@@ -12,7 +12,8 @@ from wspy.handshake.uri import parse_uri
 from wspy.protocol.limits import Limits
 from wspy.protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
 from wspy.protocol.role import Role
-from wspy.protocol.session import Session, State
+from wspy.protocol.session import Session
+from wspy.protocol.state import State
 from wspy.protocol.stream import Hook
 
 from .case import Case, Frames

@@ -76,6 +76,13 @@ CASES: list[Case] = [
             late=True,
         ),
         Frames(
+            "control frames in pieces are none",
+            (ping(b"p"), b"\x89"),
+            (Ping(b"p"), *LATE),
+            options=MESSAGES,
+            late=True,
+        ),
+        Frames(
             "whole messages before it count",
             (text("a"), text("b", fin=False)),
             (Message("a"), *LATE),

@@ -11,6 +11,8 @@ import wspy
 from tests.handshake.helpers import Digest, request
 
 from .authentication import (
+    DECOMPOSED,
+    DECOMPOSED_NAME,
     DIGEST,
     FOREIGN,
     HASHED,
@@ -66,6 +68,10 @@ def good(rule: str, data: Callable[[], object], options: object = DIGEST) -> Req
 def bad(rule: str, data: Callable[[], object], options: object = DIGEST) -> Request:
     fields = {**IS_DIGEST, "Sec-WebSocket-Accept": None}
     return Request(rule, data, 401, fields, options=options)  # type: ignore[arg-type]
+
+
+def elsewhere(rule: str, data: Callable[[], object]) -> Request:
+    return Request(rule, data, 400, {"WWW-Authenticate": None}, options=DIGEST)  # type: ignore[arg-type]
 
 
 def stale(rule: str, data: Callable[[], object]) -> Request:
@@ -192,11 +198,26 @@ CASES: list[Case] = [
     *section(
         "RFC 7616 §3.4.6",
         "handshake/auth.py",
-        bad("credentials for another target: 401", proof(uri="/other")),
-        bad("also if only the query differs: 401", proof(uri="/chat?x")),
-        bad(
-            "a request for another place: 401",
+        elsewhere("credentials for another target: 400", proof(uri="/other")),
+        elsewhere("also if only the query differs: 400", proof(uri="/chat?x")),
+        elsewhere(
+            "a request for another place: 400",
             lambda: proof()().replace(b"GET /chat", b"GET /other"),
+        ),
+    ),
+    *section(
+        "RFC 7616 §4",
+        "handshake/digest.py",
+        good(
+            "the server's names and passwords are composed",
+            proof(user="j\xe4s", password="\u20acuro"),
+            DECOMPOSED,
+        ),
+        logs_in(
+            "a client's are composed",
+            [SHA],
+            asks={"Authorization": re.compile("username\\*=UTF-8''j%C3%A4s")},
+            options=DECOMPOSED_NAME,
         ),
     ),
     *section(

@@ -76,9 +76,24 @@ _DEVIATIONS = [
     ("RFC 9112 §2.2", "a line may end with LF alone", "it must not"),
     ("RFC 9112 §3.2", "a Host may hold a comma", "it must not: a comma joins two Hosts"),
     (
+        "RFC 9112 §3",
+        "a request-line that is invalid should be answered with 400",
+        "targets may hold any visible ASCII but `#`: browsers send `|`, `^`, brackets and braces",
+    ),
+    (
+        "RFC 7692 §7.1.1",
+        "the LZ77 window reaches over the messages of a connection",
+        "not over a block with BFINAL set, which ends a DEFLATE stream: no known peer sends one",
+    ),
+    (
         "RFC 7692 §7.1.2.1",
         "a window of 8 bits may be asked for",
         "zlib has none: what is sent then refers to the byte before only",
+    ),
+    (
+        "RFC 9110 §5.6.1.2",
+        "an empty element of a list is ignored",
+        "it counts towards the 100 elements that a list may have",
     ),
     (
         "RFC 7616 §3.4, §3.5",

@@ -101,6 +101,12 @@ CASES: list[Case] = [
             target="/%c3%A4",
             check_requests=leads_to("/%c3%A4"),
         ),
+        Answer(
+            "so are brackets, which only a host has",
+            (answer(),),
+            target="/a[1]?b[]=c",
+            check_requests=leads_to("/a%5B1%5D?b%5B%5D=c"),
+        ),
     ),
     *section(
         "RFC 6455 §4.1",
@@ -275,6 +281,7 @@ CASES: list[Case] = [
             fields={"Sec-WebSocket-Version": "7"},
         ),
         refused("503", plain(503, b"busy", Retry_After="5"), "503", 503, body=b"busy"),
+        refused("a status of no class is one of 5xx", plain(999, b"go"), "999", 999, body=b"go"),
         refused(
             "a body up to the end of TCP",
             plain(400, b"abc").replace(b"Content-Length: 3\r\n", b""),

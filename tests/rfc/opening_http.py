@@ -21,6 +21,12 @@ def _answer(asked: wspy.Request) -> wspy.Response | None:
         return wspy.Response(200, "old", [("Date", "Sun, 06 Nov 1994 08:49:37 GMT")])
     if asked.path == "/none":
         return wspy.Response(204, "never sent")
+    if asked.path == "/reset":
+        return wspy.Response(205, "never sent")
+    if asked.path == "/kept":
+        return wspy.Response(200, "well", {"Connection": "keep-alive"})
+    if asked.path == "/wrong":
+        return wspy.Response(200, "well", {"Content-Length": "99"})
     if asked.path == "/interim":
         return wspy.Response(102)
     if asked.path == "/split":
@@ -38,6 +44,11 @@ def _line(old: str, new: str) -> bytes:
     head = request()
     assert old.encode() in head
     return head.replace(old.encode(), new.encode("latin-1"))
+
+
+def _head(old: str, new: str) -> bytes:
+    """The same with the method HEAD."""
+    return _line(old, new).replace(b"GET ", b"HEAD ", 1)
 
 
 CASES: list[Case] = [
@@ -67,6 +78,12 @@ CASES: list[Case] = [
         Request("a port that is no number: 400", request(Host="a.example:http"), 400),
         Request("a Host with a port", request(Host="a.example:8080")),
         Request("an IPv6 address as Host", request(Host="[::1]:8080")),
+        Request("an address of the future as Host", request(Host="[v1.a:b]:80")),
+        Request("a name with an encoded byte as Host", request(Host="a%20b.example")),
+        *(
+            Request(f"{host} is no Host: 400", request(Host=host), 400)
+            for host in ("[:::::]", "[1.2.3.4]", "[....]", "[1:2:3:4:5:6:7:8:9]", "%", "a%zz")
+        ),
         Request("a target without a slash: 400", request(start="GET chat HTTP/1.1"), 400),
         Request("the target * belongs to OPTIONS: 400", request(start="GET * HTTP/1.1"), 400),
         Request("OPTIONS *: 405", request(start="OPTIONS * HTTP/1.1"), 405),
@@ -152,6 +169,30 @@ CASES: list[Case] = [
         Request("a length beyond 64 bits: 400", request({"Content-Length": "9" * 30}), 400),
     ),
     *section(
+        "RFC 9110 §5.6.1.2",
+        "extensions/grammar.py",
+        Request("empty elements are ignored", request(Connection=", ,Upgrade,,")),
+        Request("a list of 100 elements", request(Connection="x, " * 99 + "Upgrade")),
+        *(
+            Request(
+                f"{name} with over 100 elements: {status}", request({name: "x, " * 101}), status
+            )
+            for name, status in (
+                ("Connection", 400),
+                ("Upgrade", 426),
+                ("Sec-WebSocket-Protocol", 400),
+                ("Sec-WebSocket-Extensions", 400),
+                ("Content-Length", 400),
+            )
+        ),
+        Request("also over several lines: 400", request(Connection=["x, " * 51, "y, " * 51]), 400),
+        Request(
+            "or with over 100 parameters: 400",
+            request({"Sec-WebSocket-Extensions": "a" + ";b" * 101}),
+            400,
+        ),
+    ),
+    *section(
         "RFC 9110 §5.5",
         "handshake/reading.py",
         Request("NUL in a value: 400", request({"X-A": "a\x00b"}), 400),
@@ -217,6 +258,12 @@ CASES: list[Case] = [
             {"Content-Length": None, "Content-Type": None},
             options=HTTP,
         ),
+        Request(
+            "a length that is not the body's is the user's mistake: 500",
+            request(start="GET /wrong HTTP/1.1"),
+            500,
+            options=HTTP,
+        ),
     ),
     *section(
         "RFC 9110 §9.3.2",
@@ -226,6 +273,34 @@ CASES: list[Case] = [
             request(start="HEAD /health HTTP/1.1"),
             200,
             {"Content-Length": "4"},
+            options=HTTP,
+        ),
+        Request("nor has a refusal of one", request(start="HEAD / HTTP/1.1", Host=None), 400),
+        Request("one in HTTP/1.0", request(start="HEAD / HTTP/1.0"), 505),
+        Request("one with a target that is none", request(start="HEAD x HTTP/1.1"), 400),
+        Request("one with a space before a colon", _head("Host:", "Host :"), 400),
+        Request("one with too many fields", _head("Host:", "X: y\r\n" * 100 + "Host:"), 431),
+        Request("one with too long a target", request(start="HEAD /" + "x" * 9000), 414),
+    ),
+    *section(
+        "RFC 9110 §15.3.6",
+        "handshake/http.py",
+        Request(
+            "205 has no content",
+            request(start="GET /reset HTTP/1.1"),
+            205,
+            {"Content-Length": "0", "Content-Type": None},
+            options=HTTP,
+        ),
+    ),
+    *section(
+        "RFC 9112 §9.6",
+        "handshake/http.py",
+        Request(
+            "an answer says that the connection ends, whatever the user says",
+            request(start="GET /kept HTTP/1.1"),
+            200,
+            {"Connection": "keep-alive, close"},
             options=HTTP,
         ),
     ),

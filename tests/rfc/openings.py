@@ -94,6 +94,12 @@ class Request(Case):
             # RFC 9110 §8.6
             assert (outcome.sent, head.get("Content-Length")) == (b"", None)
             return
+        if self.status == 205:
+            # RFC 9110 §15.3.6
+            assert (outcome.sent, head.get("Content-Length")) == (b"", "0")
+            return
+        # RFC 9110 §9.3.2
+        assert not (outcome.is_head and outcome.sent)
         assert (head.get("Content-Type") or "").startswith("text/plain")
         assert head.get("Content-Length") == str(len(outcome.sent)) or outcome.is_head
         assert len(outcome.sent) < 300

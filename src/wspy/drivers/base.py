@@ -16,7 +16,8 @@ from ..protocol.close import CLOSE_UNABLE
 from ..protocol.events import Close, Failure, Ping, Pong
 from ..protocol.frame import Payload, to_bytes
 from ..protocol.message import Message
-from ..protocol.session import Session, State
+from ..protocol.session import Session
+from ..protocol.state import State
 from ..protocol.stream import Hook
 from .failures import FailureLog
 from .log import log_event, logger, show_address

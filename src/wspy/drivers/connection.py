@@ -15,7 +15,8 @@ from ..protocol.events import Failure
 from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
-from ..protocol.session import Session, State
+from ..protocol.session import Session
+from ..protocol.state import State
 from .backlog import Backlog
 from .failures import FailureLog
 from .keeper import keeper

@@ -23,7 +23,8 @@ from ..protocol.farewell import Farewell
 from ..protocol.frame import ControlFrame, pong_frame
 from ..protocol.opcodes import OPCODE_PING
 from ..protocol.prepared import Prepared
-from ..protocol.session import Session, State
+from ..protocol.session import Session
+from ..protocol.state import State
 from .arrivals import accept as accept_socket
 from .descriptor import Descriptor
 from .encrypted import Encrypted, new_crypt

@@ -19,7 +19,8 @@ from ..protocol.events import Ping
 from ..protocol.frame import Payload, to_bytes
 from ..protocol.message import Message, to_message, to_parts
 from ..protocol.opcodes import OPCODE_BINARY, OPCODE_TEXT
-from ..protocol.session import Session, State
+from ..protocol.session import Session
+from ..protocol.state import State
 from .base import BaseConnection
 from .failures import FailureLog
 

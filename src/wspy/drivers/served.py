@@ -13,7 +13,7 @@ from ..engine.reference import READ_SIZE
 from ..handshake.http import Response
 from ..protocol.message import Message
 from ..protocol.prepared import Prepared
-from ..protocol.session import State
+from ..protocol.state import State
 from ..protocol.whole import whole_message
 from .nonblocking import AsyncConnection, is_idle
 from .opening import Address

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import HandshakeError, PingError, SocketClosed, SSLError
 from ..handshake.server import ServerHandshake
 from ..protocol.close import CLOSE_POLICY, CLOSE_UNABLE
-from ..protocol.session import State
+from ..protocol.state import State
 from .lifecycle import Phase
 
 if TYPE_CHECKING:

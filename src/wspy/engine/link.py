@@ -14,13 +14,14 @@ from ..errors import HandshakeError, ProtocolError, SocketClosed, SSLError, WebS
 from ..handshake.accepted import Accepted
 from ..handshake.client import ClientHandshake
 from ..handshake.server import ServerHandshake
-from ..protocol.events import Pong, Progress
+from ..protocol.events import Ping, Pong, Progress
 from ..protocol.frame import Frame, close_frame
 from ..protocol.limits import Limits
 from ..protocol.message import Message
 from ..protocol.outbox import Outbox
 from ..protocol.role import Role
-from ..protocol.session import Session, State
+from ..protocol.session import Session
+from ..protocol.state import State
 from ..protocol.stream import FrameStream
 from .deadlines import first_due
 from .lifecycle import TLS, Declined, LinkEvent, Opened, Phase
@@ -70,10 +71,9 @@ class Link:
         self.frames: FrameStream | None = None
         self.session: Session | None = None
         self.error: WebSocketError | None = None
-        self.half_close = self.pauses = False
+        self.half_close = self.pauses = self.eof = self.lost = False
         self.burst: int | None = None
         self._pause_at = max(1, limits.max_buffered // 2)
-        self.eof = self.lost = False
         self.outbox = Outbox()
         self.wire = Outbox() if tls else self.outbox
         self.watch = Watch(limits, now)
@@ -144,8 +144,8 @@ class Link:
         event = session.next_event()
         if isinstance(event, Pong):
             self.watch.ponged(event.payload, now)
-        elif isinstance(event, Message):
-            self.watch.arrives(False, now)
+        if isinstance(event, (Message, Ping, Pong)):
+            self.watch.arrives(session.in_message, now)
         if session.state is State.CLOSED:
             self._check_end(now)
             if self.phase is Phase.FINISHED:

@@ -24,6 +24,10 @@ _ITEMS = {separator: re.compile(rf'(?:[^"{separator}]|{_QUOTED})*') for separato
 # RFC 9110 §5.6.3
 _OWS = " \t"
 
+# policy, RFC 9110 §5.6.1.2, §17.5: so many elements may a list have, empty ones included. No
+# honest one has more, and a head has room for thousands, each of which takes time.
+MOST_ELEMENTS = 100
+
 
 def is_token(text: str) -> bool:
     """Whether the whole text is a token (RFC 9110 §5.6.2)."""
@@ -53,15 +57,19 @@ def quote(text: str) -> str:
     return quoted
 
 
-def split_list(value: str) -> list[str]:
-    """Split a value at the commas outside quoted strings (RFC 9110 §5.6.1).
+def split_list(*values: str) -> list[str]:
+    """Split values at the commas outside quoted strings, as if they were one (RFC 9110 §5.6.1).
 
     Elements come without the white space around them.
 
-    :raises ValueError: for a quoted string that does not end.
+    :param values: those of all lines of a field.
+    :raises ValueError: for a quoted string that does not end, or over ``MOST_ELEMENTS`` elements.
     """
+    items: list[str] = []
+    for value in values:
+        items += _split(value, ",", MOST_ELEMENTS - len(items))
     # RFC 9110 §5.6.1.2: empty elements are skipped
-    return [item for item in _split(value, ",") if item]
+    return [item for item in items if item]
 
 
 def parse_param(text: str) -> tuple[str, str | None]:
@@ -86,17 +94,19 @@ def parse_params(text: str) -> tuple[str, list[tuple[str, str | None]]]:
     :return: the token, and its parameters in their order, repeated ones too.
     :raises ValueError: for anything else, empty parameters included.
     """
-    head, *params = _split(text, ";")
+    head, *params = _split(text, ";", MOST_ELEMENTS)
     if not is_token(head):
         raise ValueError(f"expected a token, not {head[:40]!r}")
     return head, [parse_param(param) for param in params]
 
 
-def _split(value: str, separator: str) -> list[str]:
+def _split(value: str, separator: str, most: int) -> list[str]:
     pattern = _ITEMS[separator]
-    items = []
+    items: list[str] = []
     at = 0
     while True:
+        if len(items) >= most:
+            raise ValueError(f"a list of over {MOST_ELEMENTS} elements")
         match = pattern.match(value, at)
         assert match is not None  # the pattern also matches nothing
         items.append(match.group().strip(_OWS))

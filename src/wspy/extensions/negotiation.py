@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import HandshakeError
 from ..protocol.role import Role
 from .base import Extension, Instance, Param, Params
-from .grammar import is_token, parse_params, split_list
+from .grammar import MOST_ELEMENTS, is_token, parse_params, split_list
 
 Parsed = tuple[str, list[tuple[str, str | None]]]
 
@@ -20,9 +20,15 @@ def parse_extensions(values: Iterable[str]) -> list[Parsed]:
         a value has None.
     :raises HandshakeError: if the grammar of RFC 6455 §9.1 is broken.
     """
+    parsed: list[Parsed] = []
+    left = MOST_ELEMENTS
     try:
-        parsed = [parse_params(item) for value in values for item in split_list(value)]
-        for _, params in parsed:
+        for item in split_list(*values):
+            name, params = parse_params(item)
+            parsed.append((name, params))
+            left -= len(params)
+            if left < 0:
+                raise ValueError(f"over {MOST_ELEMENTS} parameters")
             for param, value in params:
                 # RFC 6455 §9.1: a quoted value must be a token once it is unquoted
                 if value is not None and not is_token(value):

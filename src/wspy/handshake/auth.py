@@ -8,12 +8,14 @@ import hashlib
 import hmac
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from ..extensions.grammar import quote
-from .digest import ALGORITHMS, Proof, hashed, parse_params, response, wire
+from .digest import ALGORITHMS, Proof, hashed, normal, parse_params, response, wire
 from .headers import single
 from .http import Request
 
@@ -33,10 +35,12 @@ class Denied(NamedTuple):
     """Why credentials were not accepted.
 
     :ivar stale: whether they were right, but for a nonce that is none any more.
+    :ivar wrong_place: whether they are for something else than what was asked for.
     """
 
     why: str
     stale: bool = False
+    wrong_place: bool = False
 
 
 class Scheme(Protocol):
@@ -125,7 +129,7 @@ class BasicAuth:
         try:
             pair = base64.b64decode(value.partition(" ")[2].strip(" "), validate=True)
             # RFC 7617 §2.1
-            text = pair.decode("utf-8")
+            text = normal(pair.decode("utf-8"))
         except (binascii.Error, ValueError):
             return Denied("the Basic credentials are not base64 of UTF-8")
         # RFC 7617 §2: the user ends at the first colon; no control characters
@@ -149,10 +153,16 @@ class _Verifier:
         self._dummy = secrets.token_hex()
 
     def __call__(self, user: str, password: str) -> bool:
-        known = self._passwords.get(user)
-        wanted = self._dummy if known is None else known
+        known = find(self._passwords, user)
+        wanted = self._dummy if known is None else normal(known)
         same = hmac.compare_digest(_fixed(wanted), _fixed(password))
         return same and known is not None
+
+
+def find(passwords: Mapping[str, str], user: str) -> str | None:
+    """Return the password of a user whose name came composed, and may stand there otherwise."""
+    known = passwords.get(user)
+    return known if known is not None else passwords.get(unicodedata.normalize("NFD", user))
 
 
 def _fixed(text: str) -> bytes:
@@ -199,7 +209,7 @@ class DigestAuth:
         self.realm = realm
         self._wire_realm = wire(realm)
         self._quoted_realm = quote(self._wire_realm)
-        self._password = passwords if callable(passwords) else passwords.get
+        self._password = passwords if callable(passwords) else partial(find, passwords)
         self._users = UserHashes(passwords if isinstance(passwords, Mapping) else {})
         self._algorithms = tuple(algorithms)
         self._userhash = userhash
@@ -220,10 +230,13 @@ class DigestAuth:
         """Return the user whom the Authorization header's value proves (RFC 7616 §3.4)."""
         try:
             params = parse_params(value.partition(" ")[2])
-            algorithm = self._check_params(params, target)
+            algorithm = self._check_params(params)
             name = self._user_name(params, algorithm)
         except ValueError as error:
             return Denied(f"the Digest credentials are wrong: {error}")
+        # RFC 7616 §3.4.6: else one place's credentials would open another
+        if params["uri"] != target:
+            return Denied("the uri of the credentials is not the target", wrong_place=True)
         known = self._password(name) if name is not None else None
         password = self._dummy if known is None else known
         # RFC 7616 §3.4.2
@@ -239,7 +252,7 @@ class DigestAuth:
             return Denied("the nonce is too old or was used before", stale=True)
         return name
 
-    def _check_params(self, params: dict[str, str], target: str) -> str:
+    def _check_params(self, params: dict[str, str]) -> str:
         # RFC 7616 §3.4
         for name in ("realm", "nonce", "uri", "response", "qop", "nc", "cnonce"):
             if name not in params:
@@ -250,9 +263,6 @@ class DigestAuth:
             raise ValueError("qop must be auth")
         if _NC.fullmatch(params["nc"]) is None:
             raise ValueError("nc must be 8 hexadecimal digits")
-        # RFC 7616 §3.4.6: else one place's credentials would open another
-        if params["uri"] != target:
-            raise ValueError("uri is not the request's target")
         # RFC 7616 §3.4: MD5 if it is not said
         algorithm = params.get("algorithm", "MD5").upper()
         if algorithm not in self._algorithms:
@@ -267,12 +277,12 @@ class DigestAuth:
             match = _EXTENDED.fullmatch(params["username*"])
             if match is None or params.get("userhash", "").lower() == "true":
                 raise ValueError("username* is not UTF-8''name")
-            return unquote(match.group(1), errors="strict")
+            return normal(unquote(match.group(1), errors="strict"))
         name = params["username"]
         # RFC 7616 §3.4.4
         if params.get("userhash", "").lower() == "true":
             return self._users.find(algorithm, self._wire_realm, name.lower())
-        return name.encode("latin-1").decode("utf-8")
+        return normal(name.encode("latin-1").decode("utf-8"))
 
 
 class UserHashes:

@@ -21,7 +21,7 @@ from .reading import BodyReader, Head, HeadError, HeadKind, HeadReader
 from .uri import URI
 
 # RFC 9112 §4: HTTP-version SP status-code SP [ reason-phrase ]; many leave the last SP out
-_STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) ([1-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
+_STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
 
 # RFC 9110 §15.4
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -352,7 +352,10 @@ def _parse_response(head: Head) -> tuple[Response, str]:
     if match is None:
         raise HandshakeError(f"the server does not speak HTTP/1.1: {head.start[:80]!r}")
     minor, status, reason = match.groups()
-    return Response(int(status), headers=head.headers, reason=reason or ""), minor
+    # RFC 9110 §15: one beyond 599 is taken for a server's error, and shown as it is
+    response = Response(min(int(status), 599), headers=head.headers, reason=reason or "")
+    response.status = int(status)
+    return response, minor
 
 
 def _once(response: Response, name: str) -> str:

@@ -9,7 +9,16 @@ from typing import NamedTuple
 from urllib.parse import quote as percent_encode
 
 from ..extensions.grammar import quote, split_list
-from .digest import ALGORITHMS, Challenge, Proof, hashed, parse_challenges, response, wire
+from .digest import (
+    ALGORITHMS,
+    Challenge,
+    Proof,
+    hashed,
+    normal,
+    parse_challenges,
+    response,
+    wire,
+)
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _SESSION = "-SESS"
@@ -35,7 +44,8 @@ def basic(user: str, password: str) -> str:
     # RFC 7617 §2
     if ":" in user or _CONTROLS.search(user + password):
         raise ValueError("Basic allows no colon in the user, and no control characters")
-    pair = f"{user}:{password}".encode()
+    # RFC 7617 §2.1
+    pair = normal(f"{user}:{password}").encode()
     return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
@@ -148,5 +158,5 @@ def _user_fields(challenge: Challenge, user: str, algorithm: str) -> list[str]:
         return [f'username="{digest}"', "userhash=true"]
     # RFC 7616 §3.4: username* for what a quoted string of ASCII cannot hold
     if not user.isascii() or _CONTROLS.search(user):
-        return [f"username*=UTF-8''{percent_encode(user, safe='')}"]
+        return [f"username*=UTF-8''{percent_encode(normal(user), safe='')}"]
     return [f"username={quote(user)}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -69,9 +70,16 @@ def _add_param(params: dict[str, str], element: str) -> None:
     params[name.lower()] = value
 
 
+def normal(text: str) -> str:
+    """Return a name or password as it travels: each letter as one character, if there is such a
+    one (RFC 7616 §4, RFC 7617 §2.1).
+    """
+    return unicodedata.normalize("NFC", text)
+
+
 def wire(text: str) -> str:
     """Return text as a latin-1 header carries its UTF-8 (RFC 7616 §4)."""
-    return text.encode("utf-8").decode("latin-1")
+    return normal(text).encode("utf-8").decode("latin-1")
 
 
 def hashed(algorithm: str, *parts: str) -> str:

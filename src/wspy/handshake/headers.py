@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from ..extensions.grammar import is_token, split_list
@@ -9,7 +10,11 @@ from .http import Headers
 from .uri import DEFAULT_PORTS, encode_host
 
 # RFC 9112 §3.2, RFC 3986 §3.2.2: uri-host [ ":" port ]; policy: no comma, which joins two
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+;=%]+)(?::[0-9]*)?")
+_HOST = re.compile(
+    r"(?:\[([0-9A-Fa-f:.]{2,45})\]|\[v[0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+;=:]+\]"
+    r"|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?",
+    re.ASCII,
+)
 
 # RFC 6454 §6.2: scheme "://" host [ ":" port ]
 _ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://(\[[^\]]*\]|[^/?#@\[\]:\s]+)(?::([0-9]{1,5}))?")
@@ -32,9 +37,9 @@ def single(headers: Headers, name: str) -> str | None:
 def elements(headers: Headers, name: str) -> list[str]:
     """Return the elements of a list field, over all its lines (RFC 9110 §5.3, §5.6.1).
 
-    :raises ValueError: for a quoted string that does not end.
+    :raises ValueError: for a quoted string that does not end, or very many elements.
     """
-    return [element for value in headers.get_all(name) for element in split_list(value)]
+    return split_list(*headers.get_all(name))
 
 
 def tokens(headers: Headers, name: str) -> list[str]:
@@ -88,7 +93,14 @@ def content_length(headers: Headers) -> int | None:
 
 def is_valid_host(value: str) -> bool:
     """Whether a Host header's value can be one (RFC 9112 §3.2)."""
-    return _HOST.fullmatch(value) is not None
+    match = _HOST.fullmatch(value)
+    if match is None or match[1] is None:
+        return match is not None
+    try:
+        ipaddress.IPv6Address(match[1])
+    except ValueError:
+        return False
+    return True
 
 
 def normal_origin(text: str) -> str:

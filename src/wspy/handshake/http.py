@@ -17,6 +17,9 @@ HeaderItems = Union["Headers", Mapping[str, str], Iterable[tuple[str, str]]]
 # RFC 9110 §5.5: CR, LF and NUL are dangerous in a value; other controls are invalid
 _VALUE = re.compile(r"[\t -~\x80-\xff]*")
 
+# RFC 9110 §15.3.5, §15.3.6, §15.4.5: these have no content
+_BODILESS = (204, 205, 304)
+
 # RFC 9112 §3.2.2: the scheme and authority of an absolute-form target
 ABSOLUTE_FORM = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
 
@@ -235,17 +238,37 @@ class Response:
         # RFC 9110 §6.6.1: a server with a clock says when it answered, one without says nothing
         if now is not None and self.status >= 200:
             _add_missing(headers, "Date", _date(now))
-        # RFC 9110 §8.6, §15.3.5, §15.4.5: these have neither a body nor its length
-        bodiless = self.status < 200 or self.status in (204, 304)
-        if not bodiless:
+        content = b"" if self.status < 200 or self.status in _BODILESS else self.body
+        if self.status >= 200 and self.status not in _BODILESS:
             _add_missing(headers, "Content-Type", "text/plain; charset=utf-8")
-            _add_missing(headers, "Content-Length", str(len(self.body)))
+        if self.status >= 200 and self.status not in (204, 304):
+            _add_missing(headers, "Content-Length", str(len(content)))
+        self._check_length(headers, content if body else None)
         # RFC 9112 §9.6: the connection ends after this response
         if self.status != 101:
-            _add_missing(headers, "Connection", "close")
+            headers = _ending(headers)
         head = f"HTTP/1.1 {self.status} {self.reason}\r\n".encode("latin-1") + headers.encode()
         # RFC 9110 §9.3.2
-        return head + b"\r\n" + (self.body if body and not bodiless else b"")
+        return head + b"\r\n" + (content if body else b"")
+
+    def _check_length(self, headers: Headers, content: bytes | None) -> None:
+        """Check a Content-Length of the user's; ``content`` is None for an answer to HEAD."""
+        given = headers.get_all("Content-Length")
+        # RFC 9110 §8.6
+        if given and (self.status < 200 or self.status == 204):
+            raise ValueError(f"a Response {self.status} has no Content-Length: leave it out")
+        is_judged = content is not None and self.status != 304
+        if is_judged and given and given != [str(len(content or b""))]:
+            raise ValueError(f"Content-Length {given} is not that of the body: leave it out")
+
+
+def _ending(headers: Headers) -> Headers:
+    """Return the headers with the option ``close`` in Connection."""
+    options = ", ".join(headers.get_all("Connection"))
+    if "close" in [option.strip().lower() for option in options.split(",")]:
+        return headers
+    others = [(name, value) for name, value in headers.items() if name.lower() != "connection"]
+    return Headers([*others, ("Connection", f"{options}, close" if options else "close")])
 
 
 def _check_reason(reason: str) -> None:

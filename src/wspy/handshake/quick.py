@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..extensions.grammar import TOKEN
+from ..extensions.grammar import MOST_ELEMENTS, TOKEN
 from .accepted import Accepted
 from .headers import is_trusted, is_valid_host
 from .http import Response
@@ -120,13 +120,18 @@ class Quick:
         if any(name in fields for name in _BODY):
             return False
         offered = fields.get(b"sec-websocket-extensions")
-        if offered is not None and (self._has_extensions or not _EXTENSIONS.fullmatch(offered)):
+        if offered is not None and (self._has_extensions or not _is_plain_offer(offered)):
             return False
         origin = fields.get(b"origin")
         return not self._trusted or origin is None or self._trusts(origin)
 
     def _trusts(self, origin: bytes) -> bool:
         return is_trusted(origin.decode("ascii").strip(" "), self._trusted)
+
+
+def _is_plain_offer(value: bytes) -> bool:
+    is_short = value.count(b",") + value.count(b";") < MOST_ELEMENTS
+    return is_short and _EXTENSIONS.fullmatch(value) is not None
 
 
 def _example(options: ServerOptions, protocol: str | None) -> tuple[bytes, bytes, bytes]:

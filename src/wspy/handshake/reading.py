@@ -45,6 +45,7 @@ _STOP_ASCII = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f-\xff]")
 _OWS = " \t"
 
 _TLS_HANDSHAKE = 0x16
+_HEAD = "HEAD "
 
 
 class HeadReader:
@@ -75,6 +76,12 @@ class HeadReader:
     def done(self) -> bool:
         """Whether the head is whole."""
         return self.head is not None
+
+    @property
+    def asks_head(self) -> bool:
+        """Whether this is a request with the method HEAD, as far as it has come."""
+        known = self._start or self._buffer[self._line_at :][: len(_HEAD)].decode("latin-1")
+        return self._kind is HeadKind.REQUEST and known.startswith(_HEAD)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes; must not be called once the head is whole.

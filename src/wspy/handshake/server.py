@@ -221,7 +221,7 @@ class ServerHandshake:
 
     def _send(self, response: Response) -> None:
         # RFC 9110 §9.3.2
-        body = self.request is None or self.request.method != "HEAD"
+        body = not self._reader.asks_head
         now = None if self._wall_clock is None else self._wall_clock()
         self._out += response.encode(body=body, now=now)
         self.response = response
@@ -295,6 +295,9 @@ class ServerHandshake:
         outcome = authenticate(schemes, request, now)
         # RFC 6455 §10.5, RFC 9110 §15.5.2
         if isinstance(outcome, Denied):
+            # RFC 7616 §3.4.6
+            if outcome.wrong_place:
+                raise refusal(400, outcome.why)
             self.challenges = outcome.stale or "Authorization" not in request.headers
             fields = [("WWW-Authenticate", value) for value in challenges(schemes, now, outcome)]
             raise refusal(401, outcome.why, fields)

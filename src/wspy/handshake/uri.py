@@ -18,7 +18,7 @@ _NAME = re.compile(r"(?=.{1,254}\Z)(?:[a-z0-9_\-]{1,63}\.)*[a-z0-9_\-]{1,63}\.?"
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 # RFC 3986 §2.2, §2.3: what stays; a percent sign stays if two hex digits follow
-_SAFE = "!$&'()*+,/:;=?@[]~%"
+_SAFE = "!$&'()*+,/:;=?@~%"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -77,7 +77,7 @@ class URI:
         :raises ValueError: for a location that no client can follow.
         """
         # header values are latin-1: quoting restores the bytes that were sent
-        ascii_only = quote(location, safe=_SAFE + "#", encoding="latin-1")
+        ascii_only = quote(location, safe=_SAFE + "#[]", encoding="latin-1")
         target = urljoin(str(self), ascii_only)
         # RFC 9110 §10.2.2: a fragment is the user's, not the server's
         found = parse_uri(re.sub(r"\Ahttp(?=s?:)", "ws", target.partition("#")[0], flags=re.I))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InvalidState, PayloadTooBig, ProtocolError
-from .frame import ControlFrame, Frame, Header, check_fragment_size
+from .frame import ControlFrame, Frame, Header, Payload, check_fragment_size, to_bytes
 from .limits import Limits
 from .message import Message
 from .opcodes import (
@@ -155,6 +155,8 @@ class Fragmenter:
         self._opcode: int | None = None
         self._compress = True
         self._parts: list[bytes] = []
+        # of a text that is sent in parts of bytes
+        self._text: Utf8Validator | None = None
 
     @property
     def in_message(self) -> bool:
@@ -178,11 +180,16 @@ class Fragmenter:
         kind = ControlFrame if is_control(opcode) else Frame
         self._send(kind(opcode, message.payload), fragment_size, compress, mark)
 
-    def send_part(self, opcode: int, data: bytes, final: bool, compress: bool, mark: Any) -> None:
+    def send_part(
+        self, opcode: int, payload: Payload, final: bool, compress: bool, mark: Any
+    ) -> None:
         """Send a part of a message; the arguments are those of ``Session.send_part``."""
         self._check_opcode(opcode, whole=False)
         if self._opcode not in (None, opcode):
             raise self._inside()
+        data = to_bytes(payload)
+        if opcode == OPCODE_TEXT and (self._text is not None or not isinstance(payload, str)):
+            self._check_text(data, final)
         first = self._opcode is None
         if first:
             self._compress = compress
@@ -192,6 +199,15 @@ class Fragmenter:
             self._opcode = None if final else opcode
         else:
             self._collect(opcode, data, final, mark)
+
+    def _check_text(self, data: bytes, final: bool) -> None:
+        text = self._text or Utf8Validator()
+        try:
+            text.feed(data, final)
+        except ProtocolError as error:
+            # RFC 6455 §5.6
+            raise ValueError(f"this part was not sent: {error}") from None
+        self._text = None if final else text
 
     def _is_streamed(self) -> bool:
         hooks = self._frames.message_hooks

@@ -17,7 +17,6 @@ answer to an error or a close frame that came after it.
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -27,7 +26,7 @@ from .close import CLOSE_NO_STATUS, CLOSE_NORMAL, CLOSE_UNABLE, pack_close, unpa
 from .events import Close, Event, Failure, Ping, Pong, Progress
 from .failure import cause_of, code_of, detached, detail_of, reason_of
 from .fragmentation import Fragmenter, Reassembler
-from .frame import ControlFrame, Frame, Header, Payload, pong_frame, to_bytes
+from .frame import ControlFrame, Frame, Header, Payload, pong_frame
 from .limits import DEFAULT_LIMITS, Limits
 from .message import Message, make_message, to_message
 from .opcodes import (
@@ -40,17 +39,9 @@ from .opcodes import (
     is_control,
 )
 from .role import Role
+from .state import State
 from .stream import FrameStream, Hook
 from .utf8 import decode_utf8
-
-
-class State(enum.Enum):
-    """Where a connection stands (RFC 6455 §4.1, §7.1)."""
-
-    CONNECTING = "connecting"
-    OPEN = "open"
-    CLOSING = "closing"
-    CLOSED = "closed"
 
 
 class Session:
@@ -114,6 +105,11 @@ class Session:
                 self.fail(error)
 
     # receiving
+
+    @property
+    def in_message(self) -> bool:
+        """Whether a fragmented message has begun to arrive and not ended."""
+        return self._incoming.in_message
 
     @property
     def is_receiving(self) -> bool:
@@ -299,10 +295,10 @@ class Session:
         :raises SocketClosed: if a close frame was sent or received; the
             message then never ends.
         :raises InvalidState: inside a message of another opcode.
-        :raises ValueError: for an opcode that is not one of a message.
+        :raises ValueError: for an opcode that is not one of a message, or bytes that are no text.
         """
         self._check_sendable()
-        self._outgoing.send_part(opcode, to_bytes(payload), final, compress, mark)
+        self._outgoing.send_part(opcode, payload, final, compress, mark)
 
     def _check_sendable(self) -> None:
         # RFC 6455 §5.5.1: no data frames after a close frame

@@ -48,6 +48,7 @@ class Utf8Validator:
         :raises ProtocolError: 1007 at the first impossible byte, or if the
             last character stays incomplete.
         """
+        before = self._decoder.getstate()
         try:
             self._decoder.decode(data, final)
             # RFC 3629 §4: the codec waits for the third byte of a surrogate, the second is
@@ -55,5 +56,7 @@ class Utf8Validator:
             if b"\xed\xa0" <= self._decoder.getstate()[0] < b"\xee":
                 self._decoder.decode(b"", True)
         except UnicodeDecodeError as error:
+            # a sender may go on with something else
+            self._decoder.setstate(before)
             # RFC 6455 §8.1
             raise _invalid("text message", error) from None
