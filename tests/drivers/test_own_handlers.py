@@ -94,3 +94,16 @@ def test_what_one_client_sent_is_heard_of(serve: Serve) -> None:
         assert (str(client.recv(PATIENCE)), str(other.recv(PATIENCE))) == ("to all", "to all")
         log.wait("sent", 3)
     assert log.of("sent") == [("hello",), ("hello",), ("to all",)]
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_what_is_no_handler(serve: Serve, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    served = serve(kind)
+    with served.raw() as raw:
+        (theirs,) = served.log.wait("open")
+        with pytest.raises(AttributeError):
+            del theirs.onmessage
+        theirs.onmessage = None
+        raw.send(1, "x")
+        assert raw.closing()[0] == 1011
+    assert "'NoneType' object is not callable" in caplog.text

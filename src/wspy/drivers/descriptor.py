@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
 from collections.abc import Sequence
 from typing import Any
 
-# two objects for one number would close it twice
+# all who ask must get the same
 _making = threading.Lock()
 
 
@@ -16,7 +17,8 @@ class Descriptor:
     """What an engine needs of a socket that never blocks; it is not closed by being forgotten.
 
     :param number: that of the socket, which is set not to block already.
-    :ivar made: the socket, if somebody has asked.
+    :ivar made: the socket for those who ask, if somebody has. It has a number of its own: whoever
+        closes it must not leave ours to the next connection, while we still write to it.
     """
 
     __slots__ = ("_number", "made")
@@ -26,7 +28,7 @@ class Descriptor:
         self.made: socket.socket | None = None
 
     def as_socket(self) -> socket.socket:
-        """Return the socket, always the same object."""
+        """Return a socket of the same connection, always the same object."""
         with _making:
             if self.made is None:
                 self.made = self._make()
@@ -34,7 +36,7 @@ class Descriptor:
 
     def _make(self) -> socket.socket:
         if self._number >= 0:
-            made = socket.socket(fileno=self._number)
+            made = socket.socket(fileno=os.dup(self._number))
             made.setblocking(False)
         else:
             made = socket.socket()
@@ -57,9 +59,8 @@ class Descriptor:
         return os.writev(self._number, buffers)
 
     def shutdown(self, how: int) -> None:
-        if self.made is not None:
-            self.made.shutdown(how)
-            return
+        if self._number < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         passing = socket.socket(fileno=self._number)
         try:
             passing.shutdown(how)
@@ -71,5 +72,5 @@ class Descriptor:
             number, self._number = self._number, -1
             if self.made is not None:
                 self.made.close()
-            elif number >= 0:
+            if number >= 0:
                 os.close(number)

@@ -120,13 +120,18 @@ class AsyncServer(BaseServer):
             while not self._is_over():
                 self._turn(poller)
         finally:
-            for client in list(self._members.values()):
-                # the last words go out, even if nobody waits for an answer
-                client.serve(0, self._clock())
-                client.abort()
-                client.serve(0, self._clock())
-                self._update(poller, client, self._clock())
-            poller.close()
+            try:
+                for client in list(self._members.values()):
+                    # the last words go out, even if nobody waits for an answer
+                    client.serve(0, self._clock())
+                    client.abort()
+                    client.serve(0, self._clock())
+                    self._update(poller, client, self._clock())
+            finally:
+                # also if a handler raised what is no Exception: nobody else closes their sockets
+                for client in self._members.values():
+                    client.discard()
+                poller.close()
 
     def _is_over(self) -> bool:
         if self._stop_at is None:

@@ -64,8 +64,9 @@ class _Own:
         self._name = name
 
     def __get__(self, client: FastClient | None, kind: type) -> Any:
-        own = vars(client).get(self._name) if client is not None and client.has_own else None
-        return own or getattr(ServerClient, self._name).__get__(client, kind)
+        if client is not None and client.has_own and self._name in vars(client):
+            return vars(client)[self._name]
+        return getattr(ServerClient, self._name).__get__(client, kind)
 
     def __set__(self, client: FastClient, handler: Any) -> None:
         vars(client)[self._name] = handler
@@ -75,7 +76,8 @@ class _Own:
             pass
 
     def __delete__(self, client: FastClient) -> None:
-        del vars(client)[self._name]
+        if vars(client).pop(self._name, self) is self:
+            raise AttributeError(f"{self._name} was not set on this client")
 
 
 class FastClient(Slim, Encrypted):
@@ -153,12 +155,14 @@ class FastClient(Slim, Encrypted):
         return self.keep(Descriptor(self.descriptor)) if kept is None else kept
 
     def settle(self) -> None:
-        if not self._was_opened or self._ended or self._is_foreign or self.has_own:
+        if not self._was_opened or self._ended or self._is_foreign:
             return
         if self.arriving_since is not None or self.farewell is not None:
             return
         # with the lock, so that no other thread is in the middle of something
         with self.gate:
+            if self.has_own:
+                return
             if self.core is None:
                 self.rest(True, None, ())
             else:
@@ -249,11 +253,15 @@ class FastClient(Slim, Encrypted):
         return self.recall() if self.core is None else super()._accepted
 
     def fileno(self) -> int:
-        return self.descriptor if self.core is None else super().fileno()
+        if self.core is None:
+            return -1 if self._ended else self.descriptor
+        return super().fileno()
 
     # as the loop serves it
 
     def serve(self, events: int, now: float) -> bool:
+        if self._ended:
+            return True
         self.served_at = now
         with self.gate:
             self._written += tuple(self.gate.take_written())
@@ -272,7 +280,8 @@ class FastClient(Slim, Encrypted):
         return super()._is_full()
 
     def _tell_written(self) -> None:
-        written, self._written = self._written, ()
+        with self.gate:
+            written, self._written = self._written, ()
         for message in written:
             self._call(self.onsent, message)
 

@@ -198,6 +198,6 @@ class FrameCalls:
             callback(*frames)
 
     def _run_callbacks(self) -> None:
-        for ticket in self.pump.take_done():
-            if ticket.callback is not None:
-                ticket.callback()
+        # one by one: those after one that raises are called next time
+        while (callback := self.pump.take_done()) is not None:
+            callback()

@@ -35,6 +35,7 @@ class ServerClient(Routed, AsyncConnection):
     _turn = 0.00025
     # whether messages that come whole are taken without the session
     _is_idle = False
+    _copy: socket.socket | None = None
 
     def __init__(
         self,
@@ -45,8 +46,6 @@ class ServerClient(Routed, AsyncConnection):
         refuse: Response | None,
     ) -> None:
         self.server = server
-        #: The client's TCP socket.
-        self.sock = sock
         link = server._new_link(address, now, refuse=refuse)
         self._setup(new_engine(sock, link), threading.Lock(), address)
         # what the loop remembers of it
@@ -60,6 +59,21 @@ class ServerClient(Routed, AsyncConnection):
         """Queue one of many copies of a message; as :meth:`send`."""
         message = prepared.original
         return self._put(message, lambda session: session.send(prepared, mark=message))
+
+    @property
+    def sock(self) -> Any:
+        """A socket of the client's TCP connection; closing it does not close the connection."""
+        with self._lock:
+            if self._copy is None:
+                # the loop's own number must not become another's before the loop knows
+                ours = self._engine.sock
+                self._copy = ours if ours.fileno() < 0 else ours.dup()
+            return self._copy
+
+    def _report_end(self) -> None:
+        if self._copy is not None:
+            self._copy.close()
+        super()._report_end()
 
     def onsent(self, message: Message) -> None:
         self.server.onsent(self, message)

@@ -17,6 +17,7 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -122,7 +123,7 @@ class Pump:
         # when the last waiter left
         self._left_at = clock()
         self._has_writer = False
-        self._done: list[Ticket] = []
+        self._done: deque[Callable[..., object]] = deque()
 
     def wait(self, ready: Callable[[float], T | None], timeout: float | None = None) -> T:
         """Wait until ``ready(now)`` returns something else than None or HELD; return that.
@@ -318,19 +319,18 @@ class Pump:
         for mark in marks:
             mark.done = True
             if mark.callback is not None:
-                self._done.append(mark)
+                self._done.append(mark.callback)
         return bool(marks)
 
     @property
     def has_done(self) -> bool:
-        """Whether there are written tickets that have callbacks."""
+        """Whether callbacks of written tickets wait."""
         return bool(self._done)
 
-    def take_done(self) -> list[Ticket]:
-        """Return the written tickets that have callbacks, each once."""
+    def take_done(self) -> Callable[..., object] | None:
+        """Return the callback of a written ticket, each once and in order; None: no more."""
         with self.lock:
-            done, self._done = self._done, []
-        return done
+            return self._done.popleft() if self._done else None
 
     def try_read(self) -> None:
         """Read once if bytes are there and nobody else polls for them; the lock is held."""

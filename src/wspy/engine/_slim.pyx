@@ -106,7 +106,7 @@ cdef class Slim(Records):
         cdef PyObject* gate = <PyObject*> self._gate
         cdef PyObject* origin = <PyObject*> self.origin
         cdef PyObject* kept = <PyObject*> self.kept
-        if self.core is not None:
+        if self.core is not None or self.has_own:
             return
         # who waits for it has a reference; who claimed it has none
         if self._gate is not None and Py_REFCNT(gate) == 1 and self._gate.is_free():
