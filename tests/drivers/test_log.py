@@ -339,7 +339,7 @@ def test_a_server_tells_the_count_by_itself(serve: Serve, server_kind: str, line
     served = serve(server_kind)
     for _ in range(3):
         probe(served, b"nonsense\r\n\r\n")
-    log = served.server.failures
+    log = served.server._failures
     told = next(iter(log._told.values()))
     wait_until(lambda: told.more == 2)
     # as if the minute were nearly over

@@ -46,7 +46,7 @@ def test_what_is_sent_after_a_message_that_had_no_answer(
         made.handle(onmessage=lambda client, message: None)
         client, theirs = made.connect()
         for _ in range(2):
-            assert made.server.serving is None
+            assert made.server._serving is None
             theirs.sendall(TEXT)
             assert said(made, theirs) == b""
         act(client)

@@ -74,7 +74,7 @@ ACTIONS: tuple[Callable[[Any], None], ...] = (
     ping,
     lambda client: client.abort(),
     lambda client: client.tick(),
-    lambda client: client.server.wake(client),
+    lambda client: client.server._wake(client),
 )
 
 sizes = st.sampled_from([2, 70, 200, 4096, 65_536, 131_072, 262_144, 300_000])

@@ -58,15 +58,15 @@ class AsyncServer(BaseServer):
         self._wheel: Wheel[ServerClient] = Wheel(self._clock())
         self._is_stopping = False
         #: What was answered to close frames.
-        self.farewells = Farewells()
+        self._farewells = Farewells()
         #: The client whose handlers run now, and whose answers are written after them.
-        self.serving: ServerClient | None = None
+        self._serving: ServerClient | None = None
 
     def onsent(self, client: Any, message: Message) -> None:
         """Called once a message was written whole."""
 
     @property
-    def wants_sent(self) -> bool:
+    def _wants_sent(self) -> bool:
         """Whether ``onsent`` does anything."""
         return getattr(self.onsent, "__func__", None) is not AsyncServer.onsent
 
@@ -92,19 +92,19 @@ class AsyncServer(BaseServer):
 
         return missed_by(send_to_idle(found, prepared), send)
 
-    def wake(self, client: ServerClient) -> None:
+    def _wake(self, client: ServerClient) -> None:
         """Take note that a client has something to write; any thread may call it."""
         if client.is_dirty:
             return
         is_ours = threading.current_thread() is self._thread
-        if is_ours and client is self.serving:
+        if is_ours and client is self._serving:
             return
         client.is_dirty = True
         self._dirty.append(client)
         if not is_ours:
             self._waker.wake()
 
-    def wake_at(self, client: ServerClient, when: float) -> bool:
+    def _wake_at(self, client: ServerClient, when: float) -> bool:
         """Wake a client then or sooner, from our own thread; return whether that is news."""
         slot = client.slot
         self._wheel.schedule(client, when)
@@ -158,7 +158,7 @@ class AsyncServer(BaseServer):
         for client in self._wheel.take_due(now, self._clock):
             client.tick(now)
             self._update(poller, client, now)
-        self.failures.tell_due(now)
+        self._failures.tell_due(now)
         if self._stop_at is not None and not self._is_stopping:
             self._close_all(poller)
         lag = self._clock() - now
@@ -216,7 +216,7 @@ class AsyncServer(BaseServer):
             # epoll has a limit of its own
             poller.register(client.descriptor, READ)
         except (WebSocketError, OSError) as error:
-            self.failures.report(logging.WARNING, self.address, "cannot serve", error)
+            self._failures.report(logging.WARNING, self.address, "cannot serve", error)
             if client is not None:
                 client.discard()
             elif isinstance(sock, int):

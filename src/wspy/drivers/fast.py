@@ -110,7 +110,7 @@ class FastClient(Slim, Encrypted):
         self.heard_at = now
         is_number = isinstance(sock, int)
         number = sock if is_number else sock.fileno()
-        self.attach(server._limits, False, server, number, server.wants_sent)
+        self.attach(server._limits, False, server, number, server._wants_sent)
         if refuse is None and server._is_plain and (is_number or type(sock) is socket.socket):
             if not is_number:
                 sock.setblocking(False)
@@ -238,7 +238,7 @@ class FastClient(Slim, Encrypted):
 
     @property
     def hears_written(self) -> bool:
-        return self.has_own or self.server.wants_sent
+        return self.has_own or self.server._wants_sent
 
     @property
     def buffered(self) -> int:
@@ -293,11 +293,11 @@ class FastClient(Slim, Encrypted):
         # each step is a line of the log there
         if logger.isEnabledFor(logging.DEBUG):
             return None
-        found: Farewell | None = self.server.farewells.of(payload)
+        found: Farewell | None = self.server._farewells.of(payload)
         if found is None:
             return None
         self._how = found.how
-        self.server.wake_at(self, now + self.server._limits.close_timeout)
+        self.server._wake_at(self, now + self.server._limits.close_timeout)
         return found.answer
 
     def _leave(self) -> bool:
@@ -364,12 +364,12 @@ class FastClient(Slim, Encrypted):
     def begins(self, since: float) -> bool:
         """Take note that a message began to arrive; return whether the wheel has to know."""
         timeout = self.server._limits.message_timeout
-        return timeout is not None and self.server.wake_at(self, since + timeout)
+        return timeout is not None and self.server._wake_at(self, since + timeout)
 
     def replan(self) -> bool:
         """Take note that a ping was answered: the next may be due before that had to be."""
         due = self.deadline()
-        return due is not None and self.server.wake_at(self, due)
+        return due is not None and self.server._wake_at(self, due)
 
     def _next_size(self) -> int:
         # no more than the core needs, so that what follows is the channel's

@@ -94,23 +94,23 @@ class Lobby:
         try:
             yield
         except Exception as error:
-            self._server.failures.report_raised(guest.address, "internal error", error)
+            self._server._failures.report_raised(guest.address, "internal error", error)
             if guest.descriptor in self._guests:
                 self._leave(guest)
 
     def _go_on(self, guest: Guest, now: float) -> None:
         if guest.handshake.is_held:
-            refuse = guest.refuse or self._server.no_room()
+            refuse = guest.refuse or self._server._no_room()
             if refuse is None:
                 self._forget(guest)
-                self._server.let_in(guest)
+                self._server._let_in(guest)
                 return
             guest.handshake.answer(refuse)
             guest.engine.link.push_opening(now)
         guest.engine.on_writable(now)
         while (event := guest.engine.next_event(now)) is not None:
             assert isinstance(event, Declined)
-            self._server.failures.report_declined(guest.address, event)
+            self._server._failures.report_declined(guest.address, event)
         if guest.engine.finished:
             self._leave(guest)
         else:
@@ -129,7 +129,7 @@ class Lobby:
     def _leave(self, guest: Guest) -> None:
         self._forget(guest)
         guest.engine.close()
-        self._server.forget(guest)
+        self._server._forget(guest)
 
     def _forget(self, guest: Guest) -> None:
         del self._guests[guest.descriptor]

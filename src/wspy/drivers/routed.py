@@ -18,7 +18,7 @@ class Routed(BaseConnection):
 
     @property
     def _failures(self) -> FailureLog:
-        return self.server.failures  # type: ignore[no-any-return]
+        return self.server._failures  # type: ignore[no-any-return]
 
     def onopen(self) -> None:
         self.server.onopen(self)

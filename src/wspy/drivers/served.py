@@ -80,14 +80,14 @@ class ServerClient(Routed, AsyncConnection):
 
     @property
     def hears_written(self) -> bool:
-        return self.server.wants_sent or "onsent" in vars(self)
+        return self.server._wants_sent or "onsent" in vars(self)
 
     def _changed(self) -> None:
-        self.server.wake(self)
+        self.server._wake(self)
 
     def serve(self, events: int, now: float) -> bool:
         """Do what the socket is ready for; return whether more than the next read may be due."""
-        self.server.serving = self
+        self.server._serving = self
         began = self._now()
         try:
             if self._is_idle:
@@ -105,7 +105,7 @@ class ServerClient(Routed, AsyncConnection):
         except Exception as error:
             self.give_up(error)
         finally:
-            self.server.serving = None
+            self.server._serving = None
         return not self._is_idle
 
     def _take_whole(self, now: float, began: float) -> bool:
@@ -144,7 +144,7 @@ class ServerClient(Routed, AsyncConnection):
 
     def _write(self, now: float) -> bool:
         # what handlers sent goes out here; what is sent later needs a turn of its own
-        self.server.serving = None
+        self.server._serving = None
         return super()._write(now)
 
     def tick(self, now: float | None = None) -> None:

@@ -105,7 +105,7 @@ class BaseServer:
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
         self._waker = Waker()
         #: Who tells of failures, and counts those that repeat.
-        self.failures = FailureLog(self._clock, self._waker.wake)
+        self._failures = FailureLog(self._clock, self._waker.wake)
         self._stop_at: float | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -179,7 +179,7 @@ class BaseServer:
                 self._serve()
         finally:
             self._close_sockets()
-            self.failures.tell_all()
+            self._failures.tell_all()
             self._stopped.set()
             log_event(logging.INFO, show_address(self.address), "stopped")
 
@@ -288,7 +288,7 @@ class BaseServer:
 
     def _patience(self, due: float | None) -> float | None:
         """Return how long the loop may wait, if clients have something to do at that time."""
-        times = [due, self._rest_until, self.failures.due, self._stop_at]
+        times = [due, self._rest_until, self._failures.due, self._stop_at]
         known = [when for when in times if when]
         return max(0.0, min(known) - self._clock()) if known else None
 
@@ -323,7 +323,7 @@ class BaseServer:
         except OSError as error:
             if error.errno in _BAD_LISTENER:
                 raise
-            self.failures.report(logging.WARNING, self.address, "cannot accept", error)
+            self._failures.report(logging.WARNING, self.address, "cannot accept", error)
             if error.errno in _OUT_OF_DESCRIPTORS:
                 self._turn_away_one()
             # accept also tells the errors of a connection that broke before
@@ -372,7 +372,7 @@ class BaseServer:
                 self._total += 1
                 self._counts[host] = here + 1
         if over >= _REFUSED_AT_ONCE:
-            self.failures.report(logging.INFO, address, "turned away", why)
+            self._failures.report(logging.INFO, address, "turned away", why)
             return False
         return busy(why) if over >= 0 else True
 

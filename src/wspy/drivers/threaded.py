@@ -120,7 +120,7 @@ class Server(BaseServer):
         for guest in lobby.wheel.take_due(now, self._clock):
             lobby.tick(guest, now)
             self._breathe()
-        self.failures.tell_due(now)
+        self._failures.tell_due(now)
 
     def _breathe(self) -> None:
         """Let clients' threads go on, if there are any and we were busy for long."""
@@ -139,18 +139,18 @@ class Server(BaseServer):
             link = self._new_link(address, now, holds=True)
             self._lobby.add(Guest(new_engine(sock, link), address, refuse))
         except (WebSocketError, OSError) as error:
-            self.failures.report(logging.WARNING, self.address, "cannot serve", error)
+            self._failures.report(logging.WARNING, self.address, "cannot serve", error)
             sock.close()
             self._release(address)
 
-    def no_room(self) -> Response | None:
+    def _no_room(self) -> Response | None:
         """Return what a guest is told if there is no thread for it, or None."""
         most = self._limits.max_threads
         if len(self._members) < most:
             return None
         return busy(f"the server is full (max_threads={most})")
 
-    def let_in(self, guest: Guest) -> None:
+    def _let_in(self, guest: Guest) -> None:
         """Serve a guest whose request is there in a thread of its own."""
         client: ServerConnection | None = None
         try:
@@ -164,13 +164,13 @@ class Server(BaseServer):
             thread.start()
         except Exception as error:
             # no more threads, most likely
-            self.failures.report(logging.WARNING, self.address, "cannot serve", error)
+            self._failures.report(logging.WARNING, self.address, "cannot serve", error)
             guest.engine.close()
-            self.forget(guest, client)
+            self._forget(guest, client)
         # the thread had the interpreter's lock
         self._busy_since = self._clock()
 
-    def forget(self, guest: Guest, client: ServerConnection | None = None) -> None:
+    def _forget(self, guest: Guest, client: ServerConnection | None = None) -> None:
         """Learn that a guest, or the client that it became, is gone."""
         if client is not None:
             with self._guard:
@@ -182,14 +182,14 @@ class Server(BaseServer):
         try:
             client.serve(guest)
         except WebSocketError as error:
-            self.failures.report(logging.INFO, address, "failed", error)
+            self._failures.report(logging.INFO, address, "failed", error)
         except Exception as error:
-            self.failures.report_raised(address, "internal error", error)
+            self._failures.report_raised(address, "internal error", error)
         finally:
             try:
                 client.abort()
             finally:
-                self.forget(guest, client)
+                self._forget(guest, client)
 
     def _end_clients(self) -> None:
         with self._guard:

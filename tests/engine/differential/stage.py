@@ -211,9 +211,9 @@ class Feed:
             has_to_go_on = client.feed(self._place(data), now, self._batch)
         except KeyboardInterrupt:
             has_to_go_on = True
-        server.serving = None
+        server._serving = None
         if has_to_go_on:
-            server.wake(client)
+            server._wake(client)
         else:
             server._update(peer.loop, client, now)
         return True
@@ -283,9 +283,9 @@ def _turn(server: _Server, loop: Any) -> None:
     try:
         server._turn(loop)
     except KeyboardInterrupt:
-        server.serving = None
+        server._serving = None
         for client in server._members.values():
-            server.wake(client)
+            server._wake(client)
 
 
 def _play(server: _Server, loop: Any, case: Case, feed: Feed | None) -> None:
