@@ -79,7 +79,7 @@ BROKEN: tuple[tuple[str, str, Any], ...] = (
     ("frame_stream", "protocol.session.Session._push_close", nothing),
     ("frame_stream", "protocol.session.decode_utf8", lambda data, what="": str(data, "latin-1")),
     ("frame_stream", "protocol.limits.Limits.check_message", nothing),
-    ("engine_stream", "drivers.fast.FastClient.queue", nothing),
+    ("engine_stream", "drivers.fast.FastClient._queue_up", nothing),
     ("engine_stream", "drivers.fast.is_idle", always),
     ("deflate", "extensions.deflate._Output.add", keep),
     ("deflate", "extensions.deflate_message.OPCODE_CONTINUATION", 16),

@@ -96,7 +96,7 @@ def _check(
         _ask_all(request)
     if not handshake.done:
         assert outcome.sent == b""
-        _check_ends(handshake)
+        _check_ends(handshake, stream)
         return
     answer = parse_answer(outcome.sent)
     assert (answer.status == 101) == (outcome.accepted is not None)
@@ -110,7 +110,7 @@ def _check(
         assert request.path == "/health"
     else:
         check_text(outcome.error)
-    check_refused(answer, is_head=request is not None and request.method == "HEAD")
+    check_refused(answer, is_head=_asks_head(stream))
 
 
 def _ask_all(request: Request) -> None:
@@ -123,12 +123,17 @@ def _ask_all(request: Request) -> None:
     assert request.origin is None or isinstance(request.origin, str)
 
 
-def _check_ends(handshake: ServerHandshake) -> None:
+def _asks_head(stream: bytes) -> bool:
+    # RFC 9112 §2.2: one empty line may come before the request
+    return stream.removeprefix(b"\r\n").startswith(b"HEAD ")
+
+
+def _check_ends(handshake: ServerHandshake, stream: bytes) -> None:
     handshake.time_out()
     assert handshake.done
     answer = parse_answer(handshake.data_to_send())
     assert answer.status == 408
-    check_refused(answer, is_head=False)
+    check_refused(answer, is_head=_asks_head(stream))
     check_text(str(handshake.error))
 
 

@@ -22,7 +22,7 @@ class Member:
         self.left = looks
         self.done = threading.Event()
 
-    def look_after(self) -> bool:
+    def _look_after(self) -> bool:
         self.left -= 1
         if self.left <= 0:
             self.done.set()

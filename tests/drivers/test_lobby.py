@@ -139,18 +139,18 @@ def test_a_server_that_ends_before_the_answer(
 ) -> None:
     asked: list[Any] = []
     may_go_on = threading.Event()
-    right = threaded.ServerConnection.serve
+    right = threaded.ServerConnection._take_turn
 
     def late(client: threaded.ServerConnection, guest: lobby.Guest) -> None:
         assert may_go_on.wait(PATIENCE)
         right(client, guest)
 
-    monkeypatch.setattr(threaded.ServerConnection, "serve", late)
+    monkeypatch.setattr(threaded.ServerConnection, "_take_turn", late)
     served = serve("threaded", onrequest=asked.append)
     with dial(served, _HEAD) as sock:
         wait_until(lambda: threads(served) == 1)
         (client,) = served.server._members
-        client.begin_close(1001, "")
+        client._begin_close(1001, "")
         may_go_on.set()
         assert Raw(sock, masks=True).rest() == b""
     guests(served, 0)

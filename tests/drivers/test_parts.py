@@ -33,7 +33,7 @@ from wspy.engine.reference import ReferenceEngine
 
 
 class Member:
-    slot = -1
+    _slot = -1
 
 
 def test_the_wheel_wakes_in_time_and_never_before() -> None:
@@ -500,11 +500,11 @@ def test_the_keeper_outlives_a_member_that_fails(caplog: pytest.LogCaptureFixtur
     looks: list[str] = []
 
     class Failing:
-        def look_after(self) -> bool:
+        def _look_after(self) -> bool:
             raise LookupError("a mistake")
 
     class Fine:
-        def look_after(self) -> bool:
+        def _look_after(self) -> bool:
             looks.append("look")
             return len(looks) < 3
 

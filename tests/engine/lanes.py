@@ -83,7 +83,7 @@ def _alone() -> Iterator[None]:
     patch = mock.patch.object
     with (
         patch(connections.Connection, "_LISTEN_EVERY", 1e6),
-        patch(connections.Connection, "look_after", lambda self: True),
+        patch(connections.Connection, "_look_after", lambda self: True),
         patch(waiting, "READ_SIZE", _READ),
     ):
         yield
@@ -121,7 +121,7 @@ class Noting(wspy.Connection):
     def onping(self, payload: bytes) -> None:
         self.told.append(("ping", payload))
 
-    def begin_close(self, code: int, reason: str) -> None:
+    def _begin_close(self, code: int, reason: str) -> None:
         """Send a close frame, and do not wait."""
         with self._lock:
             self._engine.link.send_close(code, reason, self._now())
@@ -145,7 +145,7 @@ def _outcome(client: Noting, theirs: socket.socket, name: str, *arguments: Any) 
             return client.send_fragments(*arguments, timeout=0)
         if name == "ping":
             return client.send_ping(*arguments)
-        return client.begin_close(*arguments)
+        return client._begin_close(*arguments)
     except wspy.SocketClosed as error:
         return type(error), str(error), error.unsent
     except Exception as error:

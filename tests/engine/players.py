@@ -56,7 +56,7 @@ class Recorder(wspy.AsyncServer):
 
     def onmessage(self, client: Any, message: wspy.Message) -> None:
         self.told.append(message)
-        self.accelerated += getattr(client, "is_accelerated", False)
+        self.accelerated += getattr(client, "_is_accelerated", False)
         act(self.behaviour, client, message)
 
     def onping(self, client: Any, payload: bytes) -> None:
@@ -235,7 +235,7 @@ def play(
         their_end.close()
         for client in list(server._members.values()):
             client.abort()
-            client.serve(0, 0.0)
+            client._take_turn(0, 0.0)
         loop.close()
         server._close_sockets()
     date = re.compile(rb"Date: [^\r]*\r\n")

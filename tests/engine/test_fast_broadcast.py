@@ -124,7 +124,7 @@ class House:
             peer.close()
         for client in list(self.server._members.values()):
             client.abort()
-            client.serve(0, 0.0)
+            client._take_turn(0, 0.0)
         self.loop.close()
         self.server._close_sockets()
 
@@ -144,7 +144,7 @@ class House:
             pass
 
     def idle(self) -> int:
-        return sum(getattr(client, "is_accelerated", False) for client in self.server.known)
+        return sum(getattr(client, "_is_accelerated", False) for client in self.server.known)
 
 
 def play(

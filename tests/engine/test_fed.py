@@ -51,8 +51,8 @@ class Noting(wspy.AsyncConnection):
         self.hears = True
 
     @property
-    def hears_written(self) -> bool:
-        return self.hears and super().hears_written
+    def _hears_written(self) -> bool:
+        return self.hears and super()._hears_written
 
     def onsent(self, message: wspy.Message) -> None:
         # when it is written is up to the engine
@@ -254,7 +254,7 @@ def test_answers_are_masked_as_the_role_has_it(role: Role) -> None:
         for frame, payload in ((first, b"small"), (second, bytes(10_000))):
             assert bool(frame.masking_key) is role.masks
             assert frame.payload == payload
-        assert client._fed.is_accelerated
+        assert client._fed._is_accelerated
 
 
 @roles
@@ -268,7 +268,7 @@ def test_onsent_is_called_wherever_it_comes_from(role: Role) -> None:
         theirs.send(whole(role, 2, b"?"))
         client.do_async_recv()
         assert client.told[-1].payload == b"two"
-        assert client._fed.is_accelerated
+        assert client._fed._is_accelerated
 
 
 def test_threads_share_a_connection() -> None:
@@ -305,7 +305,7 @@ def test_threads_share_a_connection() -> None:
         theirs.send(frames[1])
         client.do_async_recv()
         client.do_async_recv()
-        assert client._fed.is_accelerated
+        assert client._fed._is_accelerated
 
 
 def test_a_frame_that_arrives_has_a_deadline() -> None:
@@ -314,7 +314,7 @@ def test_a_frame_that_arrives_has_a_deadline() -> None:
         began = client._now()
         theirs.send(whole(Role.SERVER, 2, bytes(1000))[:500])
         client.do_async_recv()
-        assert client._fed.is_accelerated
+        assert client._fed._is_accelerated
         due = client.deadline()
         assert began + 7 <= due <= client._now() + 7
         client.tick(due)
@@ -370,7 +370,7 @@ def test_a_header_and_a_place_that_is_smaller() -> None:
         header = b"\x82\xff" + (70_000).to_bytes(8, "big") + bytes(4)
         theirs.send(header)
         client.do_async_recv()
-        assert client._fed.arriving_since is not None
+        assert client._fed._arriving_since is not None
         theirs.sendall(b"a" * 70_000)
         client.do_async_recv(1)
         while not client.told:

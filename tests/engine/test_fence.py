@@ -117,6 +117,6 @@ def test_a_channel_is_fed_only_when_it_may_be() -> None:
 
     channel = Channel()
     with pytest.raises(ValueError, match="not on the fast path"):
-        channel.feed(bytearray(b"\x81\x00"), 0.0, Batch())
+        channel._feed(bytearray(b"\x81\x00"), 0.0, Batch())
     with pytest.raises(TypeError):
-        channel.feed(bytearray(), 0.0, None)  # type: ignore[arg-type]
+        channel._feed(bytearray(), 0.0, None)  # type: ignore[arg-type]

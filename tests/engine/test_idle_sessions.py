@@ -87,7 +87,7 @@ def test_what_a_failing_write_reads_comes_after_what_was_read(kind: str) -> None
             # the peer goes on and is gone, which a write finds out
             theirs.sendall(large[1000:] + Frame(1, "after", mask=True).pack())
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            unread = socket.socket(fileno=client.descriptor)
+            unread = socket.socket(fileno=client._descriptor)
             unread.send(b"\x81\x01a")
             unread.detach()
             theirs.close()
@@ -115,7 +115,7 @@ def test_a_mistake_of_ours_costs_one_client(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(served, "whole_message", fail)
         theirs.sendall(TEXT)
         made.turn()
-        assert client.is_finished
+        assert client._is_finished
         assert client not in made.server._members.values()
 
 

@@ -191,7 +191,7 @@ def test_what_the_lane_has_read_is_served_by_the_keeper() -> None:
     with theirs, mock.patch.object(connections.Connection, "_LISTEN_EVERY", 0.0):
         theirs.send(TEXT + TEXT + Frame(wspy.OPCODE_PING, "?").pack())
         assert client.recv(SECONDS).payload == "hello"
-        assert client.look_after()
+        assert client._look_after()
         # RFC 6455 §5.5.2
         assert read_frame(received(theirs))[0] == Frame(wspy.OPCODE_PONG, "?")
         assert client.recv(SECONDS).payload == "hello"

@@ -219,7 +219,7 @@ def test_a_mistake_of_ours_costs_one_client(monkeypatch: pytest.MonkeyPatch) -> 
     def begins(client: Any, now: float) -> bool:
         raise MemoryError("as planned")
 
-    monkeypatch.setattr(fast.FastClient, "begins", begins)
+    monkeypatch.setattr(fast.FastClient, "_begins", begins)
     told, _, count = play("fast", Large, "silent", [text(70), *cut(binary(200_000))])
     assert count == 1
     assert [what[0] for what in told[0][2:]] == [1006]

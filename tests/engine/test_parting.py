@@ -61,7 +61,7 @@ def test_it_ends_as_with_a_core(said: bytes, takes_core: bool, at: int) -> None:
             theirs.sendall(said[at:])
             made.turn()
             if kind == "fast" and not at:
-                assert (client.core is not None) is takes_core
+                assert (client._core is not None) is takes_core
             assert client.state is wspy.State.CLOSED
             assert made.server.clients == []
             # what follows is thrown away
@@ -72,7 +72,7 @@ def test_it_ends_as_with_a_core(said: bytes, takes_core: bool, at: int) -> None:
             answer = _all_of(theirs)
             theirs.close()
             made.turn()
-            assert client.is_finished
+            assert client._is_finished
             ends.append((answer, made.server.told, str(client.closed)))
     assert ends[0] == ends[1]
     assert len(ends[0][1]) == 1
@@ -124,7 +124,7 @@ def test_a_peer_that_does_not_end_tcp_has_close_timeout(asks: bool) -> None:
         made.ahead += 0.4
         made.turn()
         assert [(code, reason) for code, reason, _ in made.server.told] == [(1000, "")]
-        assert client.is_finished
+        assert client._is_finished
 
 
 def test_a_reset_after_it_changes_nothing() -> None:
@@ -178,7 +178,7 @@ def test_a_full_socket_leaves_it_to_the_core() -> None:
         made.fill(client)
         theirs.sendall(NORMAL)
         made.turn()
-        assert client.core is not None
+        assert client._core is not None
         assert client.state is wspy.State.CLOSED
         theirs.setblocking(False)
         received = _drained(made, theirs)

@@ -122,7 +122,7 @@ class Scene:
 
     def fill(self, client: Any) -> None:
         """Send until not even a byte fits."""
-        ours = socket.socket(fileno=client.descriptor)
+        ours = socket.socket(fileno=client._descriptor)
         for piece in (b"\x81\x7e\x10\x00" + b"." * 4096, b"."):
             with contextlib.suppress(BlockingIOError):
                 while True:
@@ -150,13 +150,13 @@ def scene(kind: str = "fast", **options: Any) -> Iterator[Scene]:
 def test_an_idle_client_has_no_core() -> None:
     with scene() as made:
         client, theirs = made.connect()
-        assert client.core is None
-        assert client.origin == REQUEST
+        assert client._core is None
+        assert client._origin == REQUEST
         assert made.ask(theirs, TEXT) == b"\x81\x05hello"
-        assert client.core is None
+        assert client._core is None
         assert (client.state, client.is_open) == (wspy.State.OPEN, True)
         assert (client.buffered, client.latency, client.closed) == (0, None, None)
-        assert client.fileno() == client.descriptor
+        assert client.fileno() == client._descriptor
         assert made.server.clients == [client]
 
 
@@ -164,18 +164,18 @@ def test_what_the_fast_path_does_not_take_makes_a_core_for_as_long() -> None:
     with scene() as made:
         client, theirs = made.connect()
         assert made.ask(theirs, PING) == b"\x8a\x01?"
-        assert client.core is None
+        assert client._core is None
         # in two pieces
         theirs.sendall(PING[:4])
         made.turn()
-        assert client.core is not None
+        assert client._core is not None
         assert made.ask(theirs, PING[4:]) == b"\x8a\x01?"
         # it was asked for twice within a second, so that it is kept for as long
-        assert client.core is not None
+        assert client._core is not None
         assert made.ask(theirs, TEXT) == b"\x81\x05hello"
         made.ahead += 2
         made.turn()
-        assert client.core is None
+        assert client._core is None
         assert made.ask(theirs, TEXT) == b"\x81\x05hello"
 
 
@@ -185,16 +185,16 @@ def test_a_frame_that_arrives_in_part_needs_no_core(at: int) -> None:
         client, theirs = made.connect()
         theirs.sendall(TEXT[:at])
         made.turn()
-        assert client.core is None
-        assert client.arriving_since is not None
-        assert client.deadline() == client.arriving_since + 5.0
+        assert client._core is None
+        assert client._arriving_since is not None
+        assert client.deadline() == client._arriving_since + 5.0
         # nor does a broadcast touch it
         assert made.server.broadcast("all") == []
         assert theirs.recv(100) == b"\x81\x03all"
-        client.shed()
+        client._shed()
         assert made.ask(theirs, TEXT[at:]) == b"\x81\x05hello"
-        assert client.core is None
-        assert client.arriving_since is None
+        assert client._core is None
+        assert client._arriving_since is None
         assert client.deadline() is None
 
 
@@ -213,7 +213,7 @@ def test_idle_clients_are_small(count: int) -> None:
                 made.turn(1)
             before_pings = tracemalloc.get_traced_memory()[0]
             for client in made.server.clients[1:]:
-                client.tick(client.heard_at + 21)
+                client.tick(client._heard_at + 21)
             for _, theirs in pairs:
                 assert theirs.recv(4096).endswith(b"\x89\x04\0\0\0\1")
                 theirs.sendall(Frame(10, b"\0\0\0\1", mask=True).pack())
@@ -225,7 +225,7 @@ def test_idle_clients_are_small(count: int) -> None:
             tracemalloc.stop()
         clients = made.server.clients
         assert len(clients) == count + 1
-        assert all(client.core is None for client in clients)
+        assert all(client._core is None for client in clients)
         assert before_pings / count < 700
         assert after_pings / count < 700
 
@@ -238,12 +238,12 @@ def test_a_pong_leaves_nothing_but_the_latency() -> None:
         assert theirs.recv(100) == b"\x89\x04mine"
         made.ahead += 2
         made.turn()
-        assert client.core is not None
+        assert client._core is not None
         theirs.sendall(Frame(10, b"mine", mask=True).pack())
         made.turn()
-        assert client.core is None
+        assert client._core is None
         assert isinstance(client.latency, float)
-        assert client.origin == REQUEST
+        assert client._origin == REQUEST
 
 
 def test_what_was_asked_for_stays() -> None:
@@ -251,7 +251,7 @@ def test_what_was_asked_for_stays() -> None:
         client, theirs = made.connect(address=("::1", 80, 0, 0))
         request = client.request
         assert (request.target, request.peer) == ("/", ("::1", 80, 0, 0))
-        assert client.core is None
+        assert client._core is None
         made.ask(theirs, PING)
         assert client.request is request
         request.user = "somebody"
@@ -270,9 +270,9 @@ def test_the_head_is_all_that_stays_of_what_nobody_asked_for() -> None:
         client, theirs = made.connect()
         theirs.sendall(PING[:4])
         made.turn()
-        assert isinstance(client.origin, Remembered)
+        assert isinstance(client._origin, Remembered)
         made.ask(theirs, PING[4:])
-        assert client.origin == REQUEST
+        assert client._origin == REQUEST
 
 
 def test_a_request_in_pieces_is_kept_as_what_was_read() -> None:
@@ -282,10 +282,10 @@ def test_a_request_in_pieces_is_kept_as_what_was_read() -> None:
         client = made.start(ours)
         theirs.sendall(REQUEST[:30])
         made.turn()
-        assert client.core is not None
+        assert client._core is not None
         assert client.state is wspy.State.CONNECTING
         assert made.ask(theirs, REQUEST[30:] + TEXT).endswith(b"\x81\x05hello")
-        assert client.core is None
+        assert client._core is None
         # and what came with it is not handed out again
         assert made.ask(theirs, PING) == b"\x8a\x01?"
         assert client.request.target == "/"
@@ -294,7 +294,7 @@ def test_a_request_in_pieces_is_kept_as_what_was_read() -> None:
 def test_a_server_that_looks_at_requests_has_small_clients_as_well() -> None:
     with scene(onrequest=lambda request: None) as made:
         client, theirs = made.connect()
-        assert client.core is None
+        assert client._core is None
         assert client.request.target == "/"
         assert made.ask(theirs, PING) == b"\x8a\x01?"
 
@@ -304,7 +304,10 @@ def test_the_socket_is_made_for_those_who_ask() -> None:
         client, theirs = made.connect()
         sock = client.sock
         assert client.sock is sock
-        assert (sock.fileno(), sock.gettimeout()) == (client.descriptor, 0.0)
+        # closing it must not give the number of the connection to another one
+        assert sock.fileno() not in (client._descriptor, -1)
+        assert os.path.sameopenfile(sock.fileno(), client._descriptor)
+        assert sock.gettimeout() == 0.0
         made.ask(theirs, PING)
         assert client.sock is sock
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -353,7 +356,7 @@ def test_a_broadcast_makes_no_core() -> None:
     with scene() as made:
         clients = [made.connect() for _ in range(3)]
         assert made.server.broadcast("news") == []
-        assert all(client.core is None for client, _ in clients)
+        assert all(client._core is None for client, _ in clients)
         assert [theirs.recv(100) for _, theirs in clients] == [b"\x81\x04news"] * 3
         # one that is gone and not forgotten yet is not written to
         seen: list[Any] = []
@@ -373,7 +376,7 @@ def test_the_end_of_tcp_is_told_as_by_the_core(asks: bool) -> None:
     for kind in ("fast", "reference"):
         with scene(kind) as made:
             client, theirs = made.connect()
-            descriptor = client.descriptor
+            descriptor = client._descriptor
             if asks:
                 assert client.request.target == "/"
             theirs.close()
@@ -420,7 +423,7 @@ def test_other_threads_send_to_idle_clients() -> None:
         assert sorted(data[2::3]) == sorted(b"01234567")
         made.ahead += 2
         made.turn()
-        assert client.core is None
+        assert client._core is None
 
 
 def test_an_interrupt_in_onopen_loses_nothing() -> None:
@@ -436,7 +439,7 @@ def test_an_interrupt_in_onopen_loses_nothing() -> None:
         theirs.sendall(REQUEST)
         with pytest.raises(KeyboardInterrupt):
             made.turn()
-        client.serve(0, made.server._clock())
+        client._take_turn(0, made.server._clock())
         assert theirs.recv(4096).endswith(b"\r\n\r\n\x81\x05first")
 
 
@@ -482,7 +485,7 @@ def test_a_descriptor_is_as_good_as_its_socket(asks: bool) -> None:
     descriptor, theirs, close = _pair()
     number = descriptor.fileno()
     if asks:
-        assert descriptor.as_socket().fileno() == number
+        assert os.path.sameopenfile(descriptor.as_socket().fileno(), number)
     descriptor.setblocking(False)
     with pytest.raises(BlockingIOError):
         descriptor.recv(10)

@@ -83,7 +83,7 @@ def play_server(world: World) -> list[Story]:
                             client.send_ping(story.told.ping())
                     elif not story.left and story.subject_closes_now:
                         story.told.has_closed = True
-                        client.begin_close(4001, "done")
+                        client._begin_close(4001, "done")
 
             world.meanwhile = meanwhile
             poller = LoopPoller(world)

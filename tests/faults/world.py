@@ -225,19 +225,19 @@ class LoopPoller:
     def _left(self, descriptor: int, events: int) -> list[int]:
         """Read as the compiled engine's loop does; return what is left to the driver, if any."""
         client = self._clients.get(descriptor)
-        if client is None or events != READ or not client.is_accelerated:
+        if client is None or events != READ or not client._is_accelerated:
             return [events]
         try:
             data = client.sock.recv(_READ_SIZE)
         except (BlockingIOError, InterruptedError):
             return []
         except OSError:
-            client.lost(self._world.now)
+            client._lost(self._world.now)
             return [0]
         if not data:
             # the core reads it again
             return [events]
-        return [0] * client.feed(bytearray(data), self._world.now, self._batch)
+        return [0] * client._feed(bytearray(data), self._world.now, self._batch)
 
 
 def descriptors() -> int:

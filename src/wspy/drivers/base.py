@@ -220,9 +220,9 @@ class BaseConnection:
         try:
             handler(*arguments)
         except Exception as error:
-            self.handler_raised(handler, error)
+            self._handler_raised(handler, error)
 
-    def handler_raised(self, handler: Callable[..., object], error: Exception) -> None:
+    def _handler_raised(self, handler: Callable[..., object], error: Exception) -> None:
         """Close with 1011; called while the exception is being handled."""
         if isinstance(error, SocketClosed) and self._is_closing():
             # it sent something to a peer that is gone

@@ -251,7 +251,7 @@ class Connection(Laned):
             event = self._engine.next_event(now)
         return event
 
-    def look_after(self) -> bool:
+    def _look_after(self) -> bool:
         """Serve pings and deadlines for a caller that is busy elsewhere; for the keeper."""
         with self._lock:
             if self._engine.finished:

@@ -19,9 +19,9 @@ def new_crypt(link: Link) -> Crypt | None:
 
 
 class Encrypted(ServerClient):
-    """See ``Channel.encrypt``; all that is decided here is what ``Link`` does itself."""
+    """See ``Channel._encrypt``; all that is decided here is what ``Link`` does itself."""
 
-    def stopped_reading(self, error: ssl.SSLError, now: float) -> None:
+    def _stopped_reading(self, error: ssl.SSLError, now: float) -> None:
         """Take note of why TLS said no more, as ``Link.receive`` does."""
         with self._lock:
             link: Any = self._engine.link
@@ -35,12 +35,12 @@ class Encrypted(ServerClient):
             if link.tls.ended and not link.eof:
                 link.receive_eof(now)
 
-    def read_on(self, now: float) -> None:
+    def _read_on(self, now: float) -> None:
         """Leave to the core what TLS has received and not said yet, and what it says itself."""
         with self._lock:
             self._engine.link.receive(b"", now)
 
-    def keep_encrypted(
+    def _keep_encrypted(
         self, done: int, records: list[tuple[int, bytes]], sent: int, now: float
     ) -> list[Any]:
         """Take note of what was encrypted of the outbox, as ``Link.pump`` does; the lock is held.
@@ -56,7 +56,7 @@ class Encrypted(ServerClient):
             link.wire.push(data, mark=link.outbox.advance(size) or None)
         return marks + link.wrote(sent, now)
 
-    def cannot_encrypt(self, error: BaseException) -> None:
+    def _cannot_encrypt(self, error: BaseException) -> None:
         """End without another word, as ``Link.pump`` does; the lock is held."""
         link = self._engine.link
         if isinstance(error, ssl.SSLError):

@@ -87,28 +87,28 @@ class AsyncServer(BaseServer):
 
         def send(client: Any) -> bool:
             is_ours = isinstance(client, ServerClient)
-            sent: bool = client.send_prepared(prepared) if is_ours else client.send(message)
+            sent: bool = client._send_prepared(prepared) if is_ours else client.send(message)
             return sent
 
         return missed_by(send_to_idle(found, prepared), send)
 
     def _wake(self, client: ServerClient) -> None:
         """Take note that a client has something to write; any thread may call it."""
-        if client.is_dirty:
+        if client._is_dirty:
             return
         is_ours = threading.current_thread() is self._thread
         if is_ours and client is self._serving:
             return
-        client.is_dirty = True
+        client._is_dirty = True
         self._dirty.append(client)
         if not is_ours:
             self._waker.wake()
 
     def _wake_at(self, client: ServerClient, when: float) -> bool:
         """Wake a client then or sooner, from our own thread; return whether that is news."""
-        slot = client.slot
+        slot = client._slot
         self._wheel.schedule(client, when)
-        return client.slot != slot
+        return client._slot != slot
 
     # the loop
 
@@ -123,14 +123,14 @@ class AsyncServer(BaseServer):
             try:
                 for client in list(self._members.values()):
                     # the last words go out, even if nobody waits for an answer
-                    client.serve(0, self._clock())
+                    client._take_turn(0, self._clock())
                     client.abort()
-                    client.serve(0, self._clock())
+                    client._take_turn(0, self._clock())
                     self._update(poller, client, self._clock())
             finally:
                 # also if a handler raised what is no Exception: nobody else closes their sockets
                 for client in self._members.values():
-                    client.discard()
+                    client._discard()
                 poller.close()
 
     def _is_over(self) -> bool:
@@ -147,7 +147,7 @@ class AsyncServer(BaseServer):
         for descriptor, events in ready:
             client = self._members.get(descriptor)
             if client is not None:
-                if client.serve(events, now):
+                if client._take_turn(events, now):
                     self._update(poller, client, now)
             elif descriptor == waker:
                 self._waker.clear()
@@ -172,30 +172,30 @@ class AsyncServer(BaseServer):
         # once around: who gets dirty meanwhile has its turn after the next poll
         for _ in range(len(self._dirty)):
             client = self._dirty.popleft()
-            client.is_dirty = False
-            if not client.is_finished:
-                client.serve(0, now)
+            client._is_dirty = False
+            if not client._is_finished:
+                client._take_turn(0, now)
                 self._update(poller, client, now)
             if self._clock() >= until:
                 break
 
     def _update(self, poller: Poller, client: ServerClient, now: float) -> None:
-        if client.is_finished:
+        if client._is_finished:
             self._forget(poller, client)
             return
-        wanted = client.wanted()
-        if wanted != client.interest:
-            client.interest = wanted
-            poller.modify(client.descriptor, wanted)
-        client.settle()
+        wanted = client._wanted()
+        if wanted != client._interest:
+            client._interest = wanted
+            poller.modify(client._descriptor, wanted)
+        client._after_turn()
         due = client.deadline()
         if due is not None:
             self._wheel.schedule(client, due)
 
     def _forget(self, poller: Poller, client: ServerClient) -> None:
-        if self._members.get(client.descriptor) is client:
-            del self._members[client.descriptor]
-            poller.closed(client.descriptor)
+        if self._members.get(client._descriptor) is client:
+            del self._members[client._descriptor]
+            poller.closed(client._descriptor)
             self._wheel.forget(client)
             self._release(client.address)
 
@@ -214,19 +214,19 @@ class AsyncServer(BaseServer):
         try:
             client = NewClient(self, sock, address, now, refuse)
             # epoll has a limit of its own
-            poller.register(client.descriptor, READ)
+            poller.register(client._descriptor, READ)
         except (WebSocketError, OSError) as error:
             self._failures.report(logging.WARNING, self.address, "cannot serve", error)
             if client is not None:
-                client.discard()
+                client._discard()
             elif isinstance(sock, int):
                 os.close(sock)
             else:
                 sock.close()
             self._release(address)
             return
-        self._members[client.descriptor] = client
-        poller.watch(client.descriptor, client)
+        self._members[client._descriptor] = client
+        poller.watch(client._descriptor, client)
         self._update(poller, client, now)
 
     def _new_link(self, address: Address, now: float, **arguments: Any) -> Link:

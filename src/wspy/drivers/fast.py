@@ -64,15 +64,15 @@ class _Own:
         self._name = name
 
     def __get__(self, client: FastClient | None, kind: type) -> Any:
-        if client is not None and client.has_own and self._name in vars(client):
+        if client is not None and client._has_own and self._name in vars(client):
             return vars(client)[self._name]
         return getattr(ServerClient, self._name).__get__(client, kind)
 
     def __set__(self, client: FastClient, handler: Any) -> None:
         vars(client)[self._name] = handler
-        client.has_own = True
+        client._has_own = True
         # what a handler has sent by now goes first
-        with client.gate:
+        with client._door:
             pass
 
     def __delete__(self, client: FastClient) -> None:
@@ -88,7 +88,7 @@ class FastClient(Slim, Encrypted):
     """
 
     # what the channel leaves to the core
-    queue = ServerClient.send
+    _queue_up = ServerClient.send
 
     unsent = ()
     onmessage: Any = _Own()
@@ -107,43 +107,43 @@ class FastClient(Slim, Encrypted):
         refuse: Response | None,
     ) -> None:
         self._address = address
-        self.heard_at = now
+        self._heard_at = now
         is_number = isinstance(sock, int)
         number = sock if is_number else sock.fileno()
-        self.attach(server._limits, False, server, number, server._wants_sent)
+        self._attach(server._limits, False, server, number, server._wants_sent)
         if refuse is None and server._is_plain and (is_number or type(sock) is socket.socket):
             if not is_number:
                 sock.setblocking(False)
                 sock.detach()
-            self.is_new = True
+            self._is_new = True
         else:
             link = server._new_link(address, now, refuse=refuse)
             self._is_foreign = not is_number and not is_plain(sock)
-            sock = self.keep(socket.socket(fileno=number) if is_number else sock)
-            self.adopt(new_engine(sock, link))
+            sock = self._keep(socket.socket(fileno=number) if is_number else sock)
+            self._adopt(new_engine(sock, link))
 
     # the core
 
     def _build(self) -> Engine:
         """Return an engine for the connection as it stands."""
         now = self._now()
-        self.is_busy = now - self.built_at < _LINGER
-        self.built_at = now
-        accepted = self.recall()
-        link = self.server._new_link(self._address, self.heard_at, accepted=accepted)
+        self._is_busy = now - self._built_at < _LINGER
+        self._built_at = now
+        accepted = self._recall()
+        link = self.server._new_link(self._address, self._heard_at, accepted=accepted)
         if accepted is not None:
             # the user was told by the one who took the handshake
-            link.next_event(self.heard_at)
-            link.watch.resume(self.known_latency, self.pings)
-        if self.awaited is not None:
-            link.watch.pinged(self.awaited, self.pinged_at)
-            if not self.is_unanswered:
-                link.watch.received(self.heard_at)
-        if self.farewell is not None:
-            link.receive_plain(self.farewell, self.heard_at)
-            while link.next_event(self.heard_at) is not None:
+            link.next_event(self._heard_at)
+            link.watch.resume(self._known_latency, self._pings)
+        if self._awaited is not None:
+            link.watch.pinged(self._awaited, self._pinged_at)
+            if not self._is_unanswered:
+                link.watch.received(self._heard_at)
+        if self._farewell is not None:
+            link.receive_plain(self._farewell, self._heard_at)
+            while link.next_event(self._heard_at) is not None:
                 pass
-            link.wrote(self.said, self.heard_at)
+            link.wrote(self._said, self._heard_at)
         if self._ended:
             link.receive_eof(now)
             while link.next_event(now) is not None:
@@ -151,44 +151,44 @@ class FastClient(Slim, Encrypted):
         return new_engine(self._stand_in(), link)
 
     def _stand_in(self) -> Any:
-        kept = self.kept
-        return self.keep(Descriptor(self.descriptor)) if kept is None else kept
+        kept = self._kept
+        return self._keep(Descriptor(self._descriptor)) if kept is None else kept
 
-    def settle(self) -> None:
+    def _after_turn(self) -> None:
         if not self._was_opened or self._ended or self._is_foreign:
             return
-        if self.arriving_since is not None or self.farewell is not None:
+        if self._arriving_since is not None or self._farewell is not None:
             return
         # with the lock, so that no other thread is in the middle of something
-        with self.gate:
-            if self.has_own:
+        with self._door:
+            if self._has_own:
                 return
-            if self.core is None:
-                self.rest(True, None, ())
+            if self._core is None:
+                self._take_rest(True, None, ())
             else:
-                self._settle(self.core.link)
-        self.shed()
+                self._settle(self._core.link)
+        self._shed()
 
     def _settle(self, link: Link) -> None:
         if not self._written and is_idle(link):
             assert link.session is not None
-            if link.tls is not None and not self.is_encrypted:
+            if link.tls is not None and not self._is_encrypted:
                 crypt = new_crypt(link)
                 if crypt is None:
                     return
-                self.encrypt(crypt)
+                self._encrypt(crypt)
             self._rest(link.session)
-            if not self.is_busy and link.tls is None:
+            if not self._is_busy and link.tls is None:
                 self._drop(link)
 
     def _rest(self, session: Session) -> None:
         frames = session.frames
         # broadcasts know nothing of TLS
-        alike = None if self.is_encrypted else frames.alike
+        alike = None if self._is_encrypted else frames.alike
         if session.may_send:
-            self.rest(not frames.extensions, codec(frames.extensions), alike)
+            self._take_rest(not frames.extensions, codec(frames.extensions), alike)
         else:
-            self.rest(False, None, None)
+            self._take_rest(False, None, None)
 
     def _drop(self, link: Link) -> None:
         """Do without the core, if nothing has to be remembered that a new one would not know."""
@@ -201,8 +201,8 @@ class FastClient(Slim, Encrypted):
         if accepted.trailing:
             # a new core must not get it again
             accepted = replace(accepted, trailing=b"")
-        self.heard_at, self.known_latency, self.pings = remains
-        self.drop(accepted)
+        self._heard_at, self._known_latency, self._pings = remains
+        self._drop_core(accepted)
         link.frames.close()
 
     # the handshake
@@ -216,8 +216,8 @@ class FastClient(Slim, Encrypted):
     def _welcome(self) -> None:
         self._was_opened = True
         if logger.isEnabledFor(logging.DEBUG):
-            assert isinstance(self.origin, bytes)
-            self._log_opened(self._remember(self.origin))
+            assert isinstance(self._origin, bytes)
+            self._log_opened(self._remember(self._origin))
         self._call(self.onopen)
 
     # what is known
@@ -230,57 +230,57 @@ class FastClient(Slim, Encrypted):
 
     @property
     def state(self) -> State:
-        if self.core is not None:
+        if self._core is not None:
             return super().state
-        if self._ended or self.farewell is not None:
+        if self._ended or self._farewell is not None:
             return State.CLOSED
-        return State.CONNECTING if self.origin is None else State.OPEN
+        return State.CONNECTING if self._origin is None else State.OPEN
 
     @property
-    def hears_written(self) -> bool:
-        return self.has_own or self.server._wants_sent
+    def _hears_written(self) -> bool:
+        return self._has_own or self.server._wants_sent
 
     @property
     def buffered(self) -> int:
-        return (0 if self.core is None else super().buffered) + self.gathered
+        return (0 if self._core is None else super().buffered) + self._gathered
 
     @property
     def latency(self) -> float | None:
-        return self.known_latency if self.core is None else super().latency
+        return self._known_latency if self._core is None else super().latency
 
     @property
     def _accepted(self) -> Accepted | None:
-        return self.recall() if self.core is None else super()._accepted
+        return self._recall() if self._core is None else super()._accepted
 
     def fileno(self) -> int:
-        if self.core is None:
-            return -1 if self._ended else self.descriptor
+        if self._core is None:
+            return -1 if self._ended else self._descriptor
         return super().fileno()
 
     # as the loop serves it
 
-    def serve(self, events: int, now: float) -> bool:
+    def _take_turn(self, events: int, now: float) -> bool:
         if self._ended:
             return True
-        self.served_at = now
-        with self.gate:
-            self._written += tuple(self.gate.take_written())
-        if self.is_at_end and self._leave():
+        self._served_at = now
+        with self._door:
+            self._written += tuple(self._door.take_written())
+        if self._is_at_end and self._leave():
             self._tell_written()
             self._call_onclose(self._how)
-        elif self.core is None and not events:
+        elif self._core is None and not events:
             self._tell_written()
         else:
-            super().serve(events, now)
+            super()._take_turn(events, now)
         return True
 
     def _is_full(self) -> bool:
         # what the fast path wrote was written before what goes out now
-        self._written += tuple(self.gate.take_written())
+        self._written += tuple(self._door.take_written())
         return super()._is_full()
 
     def _tell_written(self) -> None:
-        with self.gate:
+        with self._door:
             written, self._written = self._written, ()
         for message in written:
             self._call(self.onsent, message)
@@ -302,71 +302,71 @@ class FastClient(Slim, Encrypted):
 
     def _leave(self) -> bool:
         """End, since the peer ended TCP while nothing was under way; False: the core has to."""
-        with self.gate:
+        with self._door:
             # each step is a line of the log there
-            if self.core is not None or self.origin is None or logger.isEnabledFor(logging.DEBUG):
+            if self._core is not None or self._origin is None or logger.isEnabledFor(logging.DEBUG):
                 return False
             self._stand_in().close()
-            self.retire()
+            self._retire()
         return True
 
     def _tick(self, now: float) -> None:
-        if self.core is None:
+        if self._core is None:
             # the wheel wakes us for the first thing that may be due
             due = self.deadline()
             if due is None or now < due or self._ping(now):
                 return
-        elif now - self.served_at >= _LINGER:
-            self.is_busy = False
+        elif now - self._served_at >= _LINGER:
+            self._is_busy = False
         super()._tick(now)
 
     def _ping(self, now: float) -> bool:
         """Send a keepalive ping without a core; False if that has to do something."""
         interval = self.server._limits.ping_interval
-        if interval is None or self.awaited is not None or now < self.heard_at + interval:
+        if interval is None or self._awaited is not None or now < self._heard_at + interval:
             return False
-        if self.origin is None or self.farewell is not None:
+        if self._origin is None or self._farewell is not None:
             return False
-        payload = ping_payload(self.pings + 1)
-        return self.ping(ControlFrame(OPCODE_PING, payload).pack(), payload, now)
+        payload = ping_payload(self._pings + 1)
+        return self._write_ping(ControlFrame(OPCODE_PING, payload).pack(), payload, now)
 
     def deadline(self) -> float | None:
         limits = self.server._limits
         times = []
-        if self.core is None:
+        if self._core is None:
             waits = [limits.ping_interval]
-            if self.origin is None:
+            if self._origin is None:
                 waits.append(limits.handshake_timeout)
-            if self.farewell is not None:
+            if self._farewell is not None:
                 waits = [limits.close_timeout]
-            times += [self.heard_at + wait for wait in waits if wait is not None]
-            if self.awaited is not None and self.is_unanswered:
-                times = [self.pinged_at + (limits.ping_timeout or limits.ping_interval or 0)]
+            times += [self._heard_at + wait for wait in waits if wait is not None]
+            if self._awaited is not None and self._is_unanswered:
+                times = [self._pinged_at + (limits.ping_timeout or limits.ping_interval or 0)]
         else:
-            self.tell_heard()
+            self._tell_heard()
             due = super().deadline()
             times += [] if due is None else [due]
-            times += [self.served_at + _LINGER] if self.is_busy else []
-        since = self.arriving_since
+            times += [self._served_at + _LINGER] if self._is_busy else []
+        since = self._arriving_since
         if since is not None and limits.message_timeout is not None:
             times.append(since + limits.message_timeout)
         return min(times, default=None)
 
-    def wanted(self) -> int:
-        return READ if self.core is None else super().wanted()
+    def _wanted(self) -> int:
+        return READ if self._core is None else super()._wanted()
 
-    def send_prepared(self, prepared: Prepared) -> bool:
+    def _send_prepared(self, prepared: Prepared) -> bool:
         # in a handler of its own it is gathered like any other message
-        if self.is_gathering:
+        if self._is_gathering:
             return self.send(prepared.original)
-        return super().send_prepared(prepared)
+        return super()._send_prepared(prepared)
 
-    def begins(self, since: float) -> bool:
+    def _begins(self, since: float) -> bool:
         """Take note that a message began to arrive; return whether the wheel has to know."""
         timeout = self.server._limits.message_timeout
         return timeout is not None and self.server._wake_at(self, since + timeout)
 
-    def replan(self) -> bool:
+    def _replan(self) -> bool:
         """Take note that a ping was answered: the next may be due before that had to be."""
         due = self.deadline()
         return due is not None and self.server._wake_at(self, due)
@@ -378,9 +378,9 @@ class FastClient(Slim, Encrypted):
         size = super()._next_size()
         return size if missing is None else min(missing, _MOST_READ)
 
-    def lost(self, now: float) -> None:
+    def _lost(self, now: float) -> None:
         """Take note that TCP failed while the channel read."""
-        with self.gate:
+        with self._door:
             self._engine.link.lose(now)
 
 

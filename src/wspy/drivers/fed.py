@@ -44,21 +44,22 @@ class Fed(Pulled):
 
     def __init__(self, engine: Engine) -> None:
         link = engine.link
-        self.attach(link.limits, link.role.masks, _Target, engine.fileno(), False, link)
+        self._attach(link.limits, link.role.masks, _Target, engine.fileno(), False, link)
 
     def read(self, connection: AsyncConnection, size: int, now: float) -> bool | None:
         """Read once; return whether the core has to go on, or None if it has to read."""
         # nobody should have closed the socket itself, but its number may be another's now
-        if connection.fileno() != self.descriptor:
+        if connection.fileno() != self._descriptor:
             return None
         batch, place = _desks.pop() if _desks else (Batch(), bytearray(READ_SIZE))
         whole = place if size >= READ_SIZE else bytearray(max(0, size))
         # without a call between both, so that no other thread comes in between
         if self.reader is not None:
+            _desks.append((batch, place))
             return None
         self.reader = connection
         try:
-            return self.pull(whole, now, batch, connection.hears_written)
+            return self.pull(whole, now, batch, connection._hears_written)
         finally:
             self.reader = None
             # large blocks would be kept for nobody
@@ -75,24 +76,24 @@ class Fed(Pulled):
         """Take frames from now on, for the session is idle; the lock is held."""
         extensions = session.frames.extensions
         if session.may_send:
-            self.rest(not extensions, codec(extensions), None)
+            self._take_rest(not extensions, codec(extensions), None)
         else:
-            self.rest(False, None, None)
+            self._take_rest(False, None, None)
 
     # what a channel asks for
 
-    def queue(
+    def _queue_up(
         self, message: Any, fragment_size: int | None, mask: bool | None, *, compress: bool
     ) -> bool:
-        return self.the_reader.send_by_core(message, fragment_size, compress)
+        return self.the_reader._send_by_core(message, fragment_size, compress)
 
-    def handler_raised(self, handler: object, error: Exception) -> None:
-        self.the_reader.handler_raised(self.the_reader.onmessage, error)
+    def _handler_raised(self, handler: object, error: Exception) -> None:
+        self.the_reader._handler_raised(self.the_reader.onmessage, error)
 
-    def begins(self, since: float) -> bool:
+    def _begins(self, since: float) -> bool:
         return False
 
-    def replan(self) -> bool:
+    def _replan(self) -> bool:
         return False
 
 

@@ -20,7 +20,7 @@ LOOK_EVERY = 4.0
 class Kept(Protocol):
     """Who is looked after."""
 
-    def look_after(self) -> bool:
+    def _look_after(self) -> bool:
         """Serve what has arrived and what is due; return False once that is over."""
 
 
@@ -73,7 +73,7 @@ class Keeper:
 
     def _look_after(self, member: Kept) -> None:
         try:
-            is_over = not member.look_after()
+            is_over = not member._look_after()
         except Exception:
             # one that fails must not keep the others from being looked after
             logger.exception("%s: internal error", member)

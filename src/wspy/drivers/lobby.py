@@ -43,7 +43,7 @@ class Guest:
         # what the loop remembers of it
         self.descriptor = engine.fileno()
         self.interest = READ
-        self.slot = -1
+        self._slot = -1
 
 
 class Lobby:

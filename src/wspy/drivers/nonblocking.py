@@ -59,7 +59,7 @@ class AsyncConnection(BaseConnection):
             session = self._engine.link.start_session()
             self._fed = new_fed(self._engine)
             if self._fed is not None:
-                self._lock = sock.pump.lock = self._fed.gate
+                self._lock = sock.pump.lock = self._fed._door
             self._settle_fed(session)
 
     def _setup(
@@ -89,7 +89,7 @@ class AsyncConnection(BaseConnection):
         """Do nothing: whoever waits asks :meth:`can_send`."""
 
     @property
-    def hears_written(self) -> bool:
+    def _hears_written(self) -> bool:
         """Whether ``onsent`` does anything."""
         return "onsent" in vars(self) or type(self).onsent is not BaseConnection.onsent
 
@@ -119,13 +119,13 @@ class AsyncConnection(BaseConnection):
         :raises BufferFull: if it is full and ``on_full`` is ``"raise"``.
         """
         fed = self._fed
-        if fed is not None and fragment_size is None and fed.is_gathering:
+        if fed is not None and fragment_size is None and fed._is_gathering:
             # one who has just begun to listen is told of this one
-            if fed.reports or not self.hears_written:
+            if fed._reports or not self._hears_written:
                 return fed.send(message, compress=compress)
-        return self.send_by_core(message, fragment_size, compress)
+        return self._send_by_core(message, fragment_size, compress)
 
-    def send_by_core(
+    def _send_by_core(
         self, message: Message | Payload, fragment_size: int | None, compress: bool
     ) -> bool:
         """Do what :meth:`send` does where the fast path cannot."""
@@ -237,7 +237,7 @@ class AsyncConnection(BaseConnection):
     @property
     def buffered(self) -> int:
         """Bytes that wait to be written to the peer."""
-        return super().buffered + (0 if self._fed is None else self._fed.gathered)
+        return super().buffered + (0 if self._fed is None else self._fed._gathered)
 
     def fileno(self) -> int:
         """Return the descriptor, -1 once it is closed."""
@@ -252,7 +252,7 @@ class AsyncConnection(BaseConnection):
         engine = self._engine
         # an end that a call of the user's brought about or found has to be told as well
         is_untold = (engine.finished or engine.link.lost) and not self._ended
-        is_gathered = self._fed is not None and self._fed.gathered > 0
+        is_gathered = self._fed is not None and self._fed._gathered > 0
         return self._is_fresh or engine.wants_write or is_gathered or is_untold
 
     def do_async_recv(self, bufsize: int = READ_SIZE) -> None:
@@ -260,7 +260,7 @@ class AsyncConnection(BaseConnection):
         self._is_fresh = False
         now = self._now()
         fed = self._fed
-        is_due = fed.read(self, bufsize, now) if fed is not None and fed.is_accelerated else None
+        is_due = fed.read(self, bufsize, now) if fed is not None and fed._is_accelerated else None
         if is_due is None:
             with self._lock:
                 # what another thread has read, and does not hand out at the moment, comes first
@@ -273,7 +273,7 @@ class AsyncConnection(BaseConnection):
     def do_async_send(self) -> None:
         """Write what the kernel takes and call back; call it on a write event."""
         fed = self._fed
-        if self._is_fresh or fed is None or fed.gathered or not fed.is_accelerated:
+        if self._is_fresh or fed is None or fed._gathered or not fed._is_accelerated:
             self._serve(self._now())
 
     def deadline(self) -> float | None:
@@ -281,8 +281,8 @@ class AsyncConnection(BaseConnection):
         since = None
         if self._fed is not None:
             # before the core is asked, which another thread may hand it to
-            since = self._fed.arriving_since
-            self._fed.tell_heard()
+            since = self._fed._arriving_since
+            self._fed._tell_heard()
         due = self._engine.deadline()
         timeout = self._engine.link.limits.message_timeout
         if since is None or timeout is None:
@@ -325,7 +325,7 @@ class AsyncConnection(BaseConnection):
                 break
         if self._engine.finished:
             self._finish()
-        elif self._fed is not None and not self._fed.is_accelerated:
+        elif self._fed is not None and not self._fed._is_accelerated:
             with self._lock:
                 self._settle_fed(self._engine.link.session)
 
@@ -338,7 +338,7 @@ class AsyncConnection(BaseConnection):
     def _note_written(self, messages: Iterable[Any]) -> None:
         """Take note of what ``onsent`` is to be called for; the lock is held."""
         # what the fast path wrote was written before
-        before = () if self._fed is None else self._fed.gate.take_written()
+        before = () if self._fed is None else self._fed._door.take_written()
         self._written += (*before, *messages)
 
     def _write(self, now: float) -> bool:
@@ -348,7 +348,7 @@ class AsyncConnection(BaseConnection):
             sent, self._written = self._written, ()
             # onsent may add more
             is_done = not self._engine.wants_write
-        if self.hears_written:
+        if self._hears_written:
             for message in sent:
                 self._call(self.onsent, message)
         return is_done

@@ -49,13 +49,13 @@ class ServerClient(Routed, AsyncConnection):
         link = server._new_link(address, now, refuse=refuse)
         self._setup(new_engine(sock, link), threading.Lock(), address)
         # what the loop remembers of it
-        self.descriptor = sock.fileno()
-        self.interest = READ
-        self.slot = -1
-        self.is_dirty = False
+        self._descriptor = sock.fileno()
+        self._interest = READ
+        self._slot = -1
+        self._is_dirty = False
         self._read_size = _LITTLE
 
-    def send_prepared(self, prepared: Prepared) -> bool:
+    def _send_prepared(self, prepared: Prepared) -> bool:
         """Queue one of many copies of a message; as :meth:`send`."""
         message = prepared.original
         return self._put(message, lambda session: session.send(prepared, mark=message))
@@ -79,13 +79,13 @@ class ServerClient(Routed, AsyncConnection):
         self.server.onsent(self, message)
 
     @property
-    def hears_written(self) -> bool:
+    def _hears_written(self) -> bool:
         return self.server._wants_sent or "onsent" in vars(self)
 
     def _changed(self) -> None:
         self.server._wake(self)
 
-    def serve(self, events: int, now: float) -> bool:
+    def _take_turn(self, events: int, now: float) -> bool:
         """Do what the socket is ready for; return whether more than the next read may be due."""
         self.server._serving = self
         began = self._now()
@@ -103,7 +103,7 @@ class ServerClient(Routed, AsyncConnection):
             size = self._read_size // 4 if is_dear else self._read_size * 2
             self._read_size = min(READ_SIZE, max(_LITTLE, size))
         except Exception as error:
-            self.give_up(error)
+            self._give_up(error)
         finally:
             self.server._serving = None
         return not self._is_idle
@@ -151,12 +151,12 @@ class ServerClient(Routed, AsyncConnection):
         try:
             self._tick(self._now() if now is None else now)
         except Exception as error:
-            self.give_up(error)
+            self._give_up(error)
 
     def _tick(self, now: float) -> None:
         super().tick(now)
 
-    def give_up(self, error: Exception) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Let no mistake of an extension's or of ours end the loop."""
         self._is_idle = False
         self._report_raised("internal error", error)
@@ -165,7 +165,7 @@ class ServerClient(Routed, AsyncConnection):
             self._engine.close()
         self._report_end()
 
-    def discard(self) -> None:
+    def _discard(self) -> None:
         """Close the socket of a client that could not be served."""
         with self._lock:
             self._engine.close()
@@ -173,17 +173,17 @@ class ServerClient(Routed, AsyncConnection):
     def _next_size(self) -> int:
         return self._read_size
 
-    def settle(self) -> None:
+    def _after_turn(self) -> None:
         """Called when the loop has served it."""
         link = self._engine.link
         self._is_idle = link.tls is None and not self._written and is_idle(link)
 
-    def wanted(self) -> int:
+    def _wanted(self) -> int:
         """Return what to wait for."""
         return READ * self._engine.wants_read | WRITE * self._engine.wants_write
 
     @property
-    def is_finished(self) -> bool:
+    def _is_finished(self) -> bool:
         """Whether nothing is left to do."""
         return self._ended
 

@@ -39,7 +39,7 @@ class ServerConnection(Routed, Connection):
         self.sock = guest.engine.sock  # type: ignore[assignment]
         self._setup(Pump(guest.engine), guest.address)
 
-    def serve(self, guest: Guest) -> None:
+    def _take_turn(self, guest: Guest) -> None:
         """Answer its request and then call the server's methods until the end."""
         # without the lock, for onrequest may block: nobody else has a use for the handshake
         guest.handshake.answer()
@@ -59,7 +59,7 @@ class ServerConnection(Routed, Connection):
         self._was_opened = True
         self._log_opened(event.accepted)
 
-    def begin_close(self, code: int, reason: str) -> None:
+    def _begin_close(self, code: int, reason: str) -> None:
         """Send a close frame and do not wait; the client's own thread does."""
         with self._lock:
             is_open = self._engine.link.session is not None
@@ -180,7 +180,7 @@ class Server(BaseServer):
     def _run_client(self, client: ServerConnection, guest: Guest) -> None:
         address = guest.address
         try:
-            client.serve(guest)
+            client._take_turn(guest)
         except WebSocketError as error:
             self._failures.report(logging.INFO, address, "failed", error)
         except Exception as error:
@@ -195,7 +195,7 @@ class Server(BaseServer):
         with self._guard:
             members = dict(self._members)
         for client in members:
-            client.begin_close(CLOSE_GOING_AWAY, "the server shuts down")
+            client._begin_close(CLOSE_GOING_AWAY, "the server shuts down")
         # a thread that polls for its client does not learn of the close frame's deadline
         if not self._join(members, until=self._clock() + self._limits.close_timeout):
             for client in members:

@@ -12,9 +12,9 @@ SLICE = 0.00025
 
 
 class Timed(Protocol):
-    """Who can be woken; ``slot`` belongs to the wheel and begins as -1."""
+    """Who can be woken; ``_slot`` belongs to the wheel and begins as -1."""
 
-    slot: int
+    _slot: int
 
 
 T = TypeVar("T", bound=Timed)
@@ -41,19 +41,19 @@ class Wheel(Generic[T]):
     def schedule(self, member: T, when: float) -> None:
         """Wake a member at ``when``, or sooner if it has asked for that before."""
         slot = max(math.ceil(when / self._resolution), self._done + 1)
-        if member.slot < 0 or slot < member.slot:
+        if member._slot < 0 or slot < member._slot:
             self.forget(member)
-            member.slot = slot
+            member._slot = slot
             self._slots.setdefault(slot, {})[member] = None
             self._first = min(self._first, slot)
 
     def forget(self, member: T) -> None:
         """Wake a member no more, and keep no reference to it."""
-        members = self._slots.get(member.slot, {})
+        members = self._slots.get(member._slot, {})
         members.pop(member, None)
         if not members:
-            self._slots.pop(member.slot, None)
-        member.slot = -1
+            self._slots.pop(member._slot, None)
+        member._slot = -1
 
     def due(self, now: float) -> T | None:
         """Return one whose time has come, or None; it has to schedule itself again."""

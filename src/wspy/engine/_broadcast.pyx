@@ -143,11 +143,11 @@ cdef class Run:
                 ):
                     woken.append(channel)
                 else:
-                    channel.shed()
+                    channel._shed()
             except BaseException as raised:
                 # Ctrl-C: what this one was sent is not whole, and all others still wait
                 error = raised
-                channel.lost(channel._now())
+                channel._lost(channel._now())
                 woken.append(channel)
         for client in woken:
             client._changed()

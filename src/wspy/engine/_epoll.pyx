@@ -234,7 +234,7 @@ cdef class Loop:
                         outcome = self._read(<Channel> channel, now)
                     except Exception as error:
                         # a mistake of ours costs one client, not all
-                        channel.give_up(error)
+                        channel._give_up(error)
                         outcome = HANDED_OVER
                     if outcome == DONE or outcome == DUE:
                         self._is_due |= outcome == DUE
@@ -250,13 +250,13 @@ cdef class Loop:
         cdef ssize_t size
         if channel.is_parting and channel.link is None:
             # RFC 6455 §7.1.1: what still comes is thrown away
-            size = recv(channel.descriptor, self._buffer, HEAD_SIZE, MSG_DONTWAIT)
+            size = recv(channel._descriptor, self._buffer, HEAD_SIZE, MSG_DONTWAIT)
             if size > 0 or (size < 0 and (errno == EAGAIN or errno == EINTR)):
                 return DONE
-            channel.is_at_end = True
+            channel._is_at_end = True
             return UNREAD
-        if channel.is_new:
-            size = recv(channel.descriptor, self._buffer, HEAD_SIZE, MSG_DONTWAIT)
+        if channel._is_new:
+            size = recv(channel._descriptor, self._buffer, HEAD_SIZE, MSG_DONTWAIT)
             if size > 0:
                 head = PyBytes_FromStringAndSize(<char*> self._buffer, size)
                 return channel.greet(head, now, self._batch)
@@ -272,7 +272,7 @@ cdef class Loop:
                 memcpy(self._buffer, frame.head, have)
             elif frame.header.length - frame.have >= DIRECT:
                 return self._read_large(channel, frame, now)
-        size = recv(channel.descriptor, self._buffer + have, READ_SIZE - have, MSG_DONTWAIT)
+        size = recv(channel._descriptor, self._buffer + have, READ_SIZE - have, MSG_DONTWAIT)
         if size <= 0:
             return self._failed(channel, size, errno, now)
         return channel.consume(self._buffer, have + size, now, self._batch)
@@ -286,7 +286,7 @@ cdef class Loop:
             room = min(<size_t> DIRECT, frame.make_room(now, self._batch.blocks))
             if channel.ready().arriving is not frame:
                 return UNREAD
-            size = recv(channel.descriptor, frame.data + frame.have, room, MSG_DONTWAIT)
+            size = recv(channel._descriptor, frame.data + frame.have, room, MSG_DONTWAIT)
             if size <= 0:
                 return self._failed(channel, size, errno, now) if left == MOST_AT_ONCE else DONE
             outcome = channel.consume(frame.data + frame.have, size, now, self._batch)
@@ -305,7 +305,7 @@ cdef class Loop:
         if not gate.hold():
             return UNREAD
         try:
-            size = recv(channel.descriptor, self._buffer, READ_SIZE, MSG_DONTWAIT)
+            size = recv(channel._descriptor, self._buffer, READ_SIZE, MSG_DONTWAIT)
             code = errno
             if size > 0:
                 channel.hear(now)
@@ -319,9 +319,9 @@ cdef class Loop:
     cdef Outcome _failed(self, Channel channel, ssize_t size, int code, double now) except *:
         if size == 0:
             # the core reads it again
-            channel.is_at_end = True
+            channel._is_at_end = True
             return UNREAD
         if code == EAGAIN or code == EINTR:
             return DONE
-        channel.lost(now)
+        channel._lost(now)
         return HANDED_OVER

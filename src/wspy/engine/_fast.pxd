@@ -22,22 +22,22 @@ cdef class Channel:
     # None without TLS
     cdef Crypt crypt
     cdef object target
-    cdef public double heard_at
+    cdef public double _heard_at
     cdef size_t most
     cdef size_t most_gathered
-    cdef readonly int descriptor
+    cdef readonly int _descriptor
     cdef unsigned char is_fast
-    cdef readonly unsigned char reports
+    cdef readonly unsigned char _reports
     # whether what is consumed was pulled
     cdef unsigned char is_pulled
     # whether the peer ended TCP
-    cdef readonly bint is_at_end
+    cdef readonly bint _is_at_end
     # whether nothing came since our ping
-    cdef readonly unsigned char is_unanswered
+    cdef readonly unsigned char _is_unanswered
     # whether nothing but the end of TCP is missing
     cdef unsigned char is_parting
     # whether the next bytes are the first ones
-    cdef public bint is_new
+    cdef public bint _is_new
     cdef unsigned char is_due
     cdef unsigned char mask_bit
 

@@ -37,16 +37,16 @@ cdef enum:
 cdef class Channel:
     """A client as a loop serves it; base of the driver's own class, which has
 
-    - ``queue(message, fragment_size, mask, compress=...)``: ``send`` through the core,
-    - ``handler_raised(handler, error)``: a handler of the user's failed,
-    - ``begins(since)``: a message began to arrive; returns whether that makes something due
+    - ``_queue_up(message, fragment_size, mask, compress=...)``: ``send`` through the core,
+    - ``_handler_raised(handler, error)``: a handler of the user's failed,
+    - ``_begins(since)``: a message began to arrive; returns whether that makes something due
       sooner than the driver has planned,
-    - ``replan()``: our ping was answered; returns the same,
-    - ``give_up(error)``: something went wrong that is nobody's task,
+    - ``_replan()``: our ping was answered; returns the same,
+    - ``_give_up(error)``: something went wrong that is nobody's task,
     - ``_turn``: for how many seconds messages are handed out before others have their turn.
     """
 
-    def attach(self, limits, bint masks, target, int descriptor, bint reports, link=None):
+    def _attach(self, limits, bint masks, target, int descriptor, bint reports, link=None):
         """Say once what for and for whom.
 
         :param masks: whether our role does.
@@ -57,15 +57,15 @@ cdef class Channel:
         if link is not None:
             self.link = link
             self.received = link.watch.received
-        self.descriptor = descriptor
-        self.reports = reports
+        self._descriptor = descriptor
+        self._reports = reports
         # as the core does: what a handler sends is written before it piles up
         self.most_gathered = min(GATHERED, max(1, limits.max_buffered // 2))
         self.target = target
         self.mask_bit = 0 if masks else 0x80
         self.most = min(limits.max_message, PY_SSIZE_T_MAX)
 
-    def rest(self, bint sends_plain, codec, alike):
+    def _take_rest(self, bint sends_plain, codec, alike):
         """The session is idle: whole frames may be taken without it.
 
         :param sends_plain: whether a message is sent just as it is, as one frame.
@@ -88,8 +88,8 @@ cdef class Channel:
         if self._gate is not None:
             return self._gate
         gate = Gate()
-        gate.descriptor = self.descriptor
-        gate.reports = self.reports
+        gate.descriptor = self._descriptor
+        gate.reports = self._reports
         gate.masks = not self.mask_bit
         gate.most = self.most_gathered
         gate.crypt = self.crypt
@@ -114,30 +114,30 @@ cdef class Channel:
         return False
 
     @property
-    def gate(self):
+    def _door(self):
         """The lock."""
         return self.ready()
 
     @property
-    def gathered(self):
+    def _gathered(self):
         """Bytes of what was sent that are not in the outbox yet."""
         return self._gate.gathered if self._gate is not None else 0
 
     @property
-    def is_gathering(self):
+    def _is_gathering(self):
         """Whether a handler of this connection runs on the fast path, in this thread."""
         return self._gate is not None and self._gate.is_gathering
 
     @property
-    def is_accelerated(self):
+    def _is_accelerated(self):
         """Whether the next read takes the fast path."""
         return self.is_fast and not self.is_touched()
 
-    def core_link(self):
+    def _core_link(self):
         """Return the link; a driver that does without one makes it here."""
         return self.link
 
-    def shed(self):
+    def _shed(self):
         """Give up what is not needed while the connection is idle."""
 
     def send(self, message, fragment_size=None, mask=None, *, bint compress=True):
@@ -146,9 +146,9 @@ cdef class Channel:
         if gate is not None and gate.batch is not None and fragment_size is None:
             if gate.gather(message, compress):
                 return True
-        return self.queue(message, fragment_size, mask, compress=compress)
+        return self._queue_up(message, fragment_size, mask, compress=compress)
 
-    def feed(self, data, double now, Batch batch not None):
+    def _feed(self, data, double now, Batch batch not None):
         """Take bytes as if they had been read; return whether the driver has to serve the client.
 
         :param data: a writable buffer, which is not left as it was.
@@ -183,7 +183,7 @@ cdef class Channel:
         finally:
             gate.release()
         with gate:
-            self.core_link().session.refuse(failure)
+            self._core_link().session.refuse(failure)
         return None
 
     cdef int hear(self, double now) except -1:
@@ -192,13 +192,13 @@ cdef class Channel:
         self._gate.heard = now
         return 0
 
-    def tell_heard(self):
+    def _tell_heard(self):
         """Tell the core when the peer was heard."""
         if self._gate is not None:
             self._gate.tell()
 
     @property
-    def arriving_since(self):
+    def _arriving_since(self):
         """When the first byte of the frame came that is arriving here; None if there is none."""
         cdef Gate gate = self._gate
         return None if gate is None or gate.arriving is None else gate.arriving.since
@@ -216,8 +216,8 @@ cdef class Channel:
             since = gate.arriving.since
             gate.arriving = None
         if self.link is None:
-            self.heard_at = now
-            is_answer, self.is_unanswered = self.is_unanswered, False
+            self._heard_at = now
+            is_answer, self._is_unanswered = self._is_unanswered, False
         else:
             self.hear(now)
         self.is_due = False
@@ -244,8 +244,8 @@ cdef class Channel:
         if is_control:
             # who has nothing else to say is idle again
             gate = None
-            self.shed()
-        if is_answer and self.replan():
+            self._shed()
+        if is_answer and self._replan():
             self.is_due = True
         return DUE if self.is_due else DONE
 
@@ -328,10 +328,10 @@ cdef class Channel:
         rest = PyMemoryView_FromMemory(<char*> data, size, PyBUF_READ)
         try:
             with self._gate:
-                self.core_link().receive_plain(rest, now, first=first)
+                self._core_link().receive_plain(rest, now, first=first)
         except BaseException:
             # nobody knows what it has got: better no byte than a wrong one
-            self.core_link().abort()
+            self._core_link().abort()
             raise
         finally:
             rest.release()
@@ -349,7 +349,7 @@ cdef class Channel:
             PyObject_Vectorcall(handler, &arguments[1], 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
         except Exception as error:
             message = None
-            self.handler_raised(handler, error)
+            self._handler_raised(handler, error)
         finally:
             gate.is_delivering = False
         return 0
@@ -364,7 +364,7 @@ cdef class Channel:
         if frame is not None:
             self._gate.arriving = frame
             at[0] = size
-            self.is_due = self.begins(since)
+            self.is_due = self._begins(since)
         return 0
 
     cdef object _payload(self, unsigned char* data, Header* header, double now, Batch batch):

@@ -81,7 +81,7 @@ cdef class Gate:
         cdef Arriving frame = self.arriving
         if self.batch is None and frame is None:
             return 0
-        link = self.owner.core_link()
+        link = self.owner._core_link()
         try:
             if self.batch is not None:
                 self.spill()
@@ -131,7 +131,7 @@ cdef class Gate:
         :param packed: the frame.
         :param message: what it carries, None if that is no message.
         :param sent: bytes of it that the socket took, or -1.
-        :param owner: has ``core_link()``, which returns the link, and ``_now()``.
+        :param owner: has ``_core_link()``, which returns the link, and ``_now()``.
         """
         try:
             if sent == PyBytes_GET_SIZE(packed):
@@ -142,7 +142,7 @@ cdef class Gate:
                     return True
                 return False
             # errors other than a full socket are found again by the core's own write
-            link = owner.core_link()
+            link = owner._core_link()
             self.tell()
             link.outbox.push(packed, mark=message)
             if sent > 0:
@@ -191,7 +191,7 @@ cdef class Gate:
     cdef int begin(self, Batch batch, object owner, double now) except -1:
         """Gather from now on what this thread sends.
 
-        :param owner: has ``core_link()``, which returns the link.
+        :param owner: has ``_core_link()``, which returns the link.
         """
         self.owner = owner
         self.now = now
@@ -336,7 +336,7 @@ cdef class Gate:
             done = crypt.write(self.descriptor, parts, batch.total)
             if done < batch.total:
                 self.spill()
-                self.add_written(self.owner.keep_encrypted(
+                self.add_written(self.owner._keep_encrypted(
                     done, crypt.records, crypt.sent, self.now
                 ))
                 crypt.records = None
@@ -346,7 +346,7 @@ cdef class Gate:
             batch.count = batch.owned = 0
         except BaseException as error:
             self.spill()
-            self.owner.cannot_encrypt(error)
+            self.owner._cannot_encrypt(error)
             if not isinstance(error, Exception):
                 raise
             return 0
@@ -374,7 +374,7 @@ cdef class Gate:
         self.partial = 0
         self.is_touched = True
         try:
-            link = self.owner.core_link()
+            link = self.owner._core_link()
             push = link.outbox.push
             for index in range(batch.count):
                 end = batch.ends[index]
@@ -391,7 +391,7 @@ cdef class Gate:
                 self.add_written(link.wrote(sent, self.now))
         except BaseException:
             # nobody knows what was handed over: better no byte than a wrong one
-            self.owner.core_link().abort()
+            self.owner._core_link().abort()
             raise
         finally:
             # the batch is the next one's, whatever happened here

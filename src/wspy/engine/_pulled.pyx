@@ -23,7 +23,7 @@ cdef class Pulled(Channel):
         far. Others must not read as long as :attr:`has_unread`.
 
         :param place: a bytearray.
-        :param reports: as in :meth:`attach`, from now on.
+        :param reports: as in :meth:`_attach`, from now on.
         :returns: whether the driver has to serve the connection; None: the core has to read.
         """
         cdef Gate gate = self.ready()
@@ -40,8 +40,8 @@ cdef class Pulled(Channel):
                 if have >= room:
                     return None
                 memcpy(data, gate.arriving.head, have)
-            size = recv(self.descriptor, data + have, room - have, MSG_DONTWAIT)
-            self.reports = gate.reports = reports
+            size = recv(self._descriptor, data + have, room - have, MSG_DONTWAIT)
+            self._reports = gate.reports = reports
         finally:
             gate.release()
         if size < 0 and errno == EAGAIN:

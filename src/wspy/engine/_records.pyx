@@ -21,26 +21,26 @@ cdef enum:
 cdef class Records(Channel):
     """A channel that may be encrypted; the driver's own class then also has
 
-    - ``keep_encrypted(done, records, sent, now)`` and ``cannot_encrypt(error)`` for the gate,
-    - ``stopped_reading(error, now)``: TLS ended or failed,
-    - ``read_on(now)``: what TLS still holds is the core's.
+    - ``_keep_encrypted(done, records, sent, now)`` and ``_cannot_encrypt(error)`` for the gate,
+    - ``_stopped_reading(error, now)``: TLS ended or failed,
+    - ``_read_on(now)``: what TLS still holds is the core's.
     """
 
-    def encrypt(self, Crypt crypt not None):
+    def _encrypt(self, Crypt crypt not None):
         """Go through TLS from now on."""
         self.crypt = crypt
         self.ready().crypt = crypt
 
     @property
-    def is_encrypted(self):
+    def _is_encrypted(self):
         """Whether the fast path knows TLS."""
         return self.crypt is not None
 
-    def feed(self, data, double now, Batch batch not None):
+    def _feed(self, data, double now, Batch batch not None):
         cdef Gate gate = self.ready()
         cdef Py_buffer view
         if self.crypt is None or not self.is_fast or gate.batch is not None or batch.count:
-            return Channel.feed(self, data, now, batch)
+            return Channel._feed(self, data, now, batch)
         if not gate.hold():
             raise ValueError("the channel is not on the fast path")
         try:
@@ -82,7 +82,7 @@ cdef class Records(Channel):
                 except BaseException:
                     # nobody knows what was decrypted: better no byte than a wrong one
                     is_broken = True
-                    self.core_link().abort()
+                    self._core_link().abort()
                     raise
                 finally:
                     gate.release()
@@ -94,16 +94,16 @@ cdef class Records(Channel):
                     break
         except BaseException:
             if not is_broken:
-                self.read_on(now)
+                self._read_on(now)
             raise
         if crypt.stopped is not None:
             error = crypt.stopped
             crypt.stopped = None
-            self.stopped_reading(error, now)
+            self._stopped_reading(error, now)
             return HANDED_OVER
         if outcome == HANDED_OVER or crypt.has_output():
             # the core's is also what TLS still holds
-            self.read_on(now)
+            self._read_on(now)
             return HANDED_OVER
         return DUE if is_due else DONE
 

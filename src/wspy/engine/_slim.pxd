@@ -1,30 +1,30 @@
 from ._records cimport Records
 
 cdef class Slim(Records):
-    cdef readonly object core
-    cdef readonly object origin
+    cdef readonly object _core
+    cdef readonly object _origin
     cdef public object _written
     cdef object _place
-    cdef readonly object kept
-    cdef readonly bytes awaited
-    cdef readonly double pinged_at
+    cdef readonly object _kept
+    cdef readonly bytes _awaited
+    cdef readonly double _pinged_at
     # the peer's close frame, if it was answered here; of the answer, `said` bytes were written
-    cdef readonly bytes farewell
+    cdef readonly bytes _farewell
     cdef double _latency
-    cdef public double built_at
-    cdef public double served_at
-    cdef public long long slot
-    cdef public unsigned int pings
+    cdef public double _built_at
+    cdef public double _served_at
+    cdef public long long _slot
+    cdef public unsigned int _pings
     cdef public int _read_size
     cdef unsigned int _host
     cdef unsigned short _port
-    cdef readonly unsigned short said
+    cdef readonly unsigned short _said
     cdef bint _has_host
-    cdef public unsigned char interest
-    cdef public bint is_dirty
-    cdef public bint is_busy
+    cdef public unsigned char _interest
+    cdef public bint _is_dirty
+    cdef public bint _is_busy
     # whether a handler was set on this client alone
-    cdef public bint has_own
+    cdef public bint _has_own
     cdef public bint _was_opened
     cdef public bint _ended
     cdef public bint _is_fresh

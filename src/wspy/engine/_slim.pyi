@@ -8,31 +8,31 @@ stamp: str
 
 class Slim(Records):
     server: Any
-    core: Engine | None
-    origin: bytes | Accepted | None
-    awaited: bytes | None
-    pinged_at: float
-    farewell: bytes | None
-    said: int
-    pings: int
-    built_at: float
-    served_at: float
-    slot: int
-    interest: int
-    is_dirty: bool
-    is_busy: bool
-    has_own: bool
+    _core: Engine | None
+    _origin: bytes | Accepted | None
+    _awaited: bytes | None
+    _pinged_at: float
+    _farewell: bytes | None
+    _said: int
+    _pings: int
+    _built_at: float
+    _served_at: float
+    _slot: int
+    _interest: int
+    _is_dirty: bool
+    _is_busy: bool
+    _has_own: bool
     _read_size: int
     _was_opened: bool
     _ended: bool
     _is_fresh: bool
     _written: tuple[Any, ...]
     _address: Any
-    known_latency: float | None
-    def adopt(self, core: Engine) -> Engine: ...
-    def drop(self, origin: Accepted) -> None: ...
-    def retire(self) -> None: ...
-    kept: Any
-    def keep(self, sock: Any) -> Any: ...
-    def ping(self, frame: bytes, payload: bytes, now: float) -> bool: ...
-    def recall(self) -> Accepted | None: ...
+    _known_latency: float | None
+    def _adopt(self, core: Engine) -> Engine: ...
+    def _drop_core(self, origin: Accepted) -> None: ...
+    def _retire(self) -> None: ...
+    _kept: Any
+    def _keep(self, sock: Any) -> Any: ...
+    def _write_ping(self, frame: bytes, payload: bytes, now: float) -> bool: ...
+    def _recall(self) -> Accepted | None: ...

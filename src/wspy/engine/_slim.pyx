@@ -53,104 +53,104 @@ cdef class Slim(Records):
     - ``_part(payload, now)``: returns the answer to a close frame, or None if the core has to.
 
     What it has as attributes of its own is what drivers remember of any client.
-    At most one core is ever in use: it comes by :meth:`adopt`, which nothing
-    interrupts, and goes by :meth:`drop`, in the loop's own thread and with the lock.
+    At most one core is ever in use: it comes by :meth:`_adopt`, which nothing
+    interrupts, and goes by :meth:`_drop_core`, in the loop's own thread and with the lock.
 
-    :ivar core: the engine, or None.
-    :ivar kept: the socket, or what stands for it and has its object, if any, as ``made``.
-    :ivar origin: None before the handshake; then its request's bytes, or what was agreed upon.
-    :ivar farewell: the peer's close frame, if it was answered without a core.
-    :ivar said: how many bytes of the answer were written.
-    :ivar heard_at: when a byte came last, or when it began; a core's watch knows better.
-    :ivar pings: how many were sent.
-    :ivar awaited: the payload of one that was sent without a core, as long as no pong had it;
-        then :attr:`pinged_at` is when, and :attr:`is_unanswered` whether nothing came since.
+    :ivar _core: the engine, or None.
+    :ivar _kept: the socket, or what stands for it and has its object, if any, as ``made``.
+    :ivar _origin: None before the handshake; then its request's bytes, or what was agreed upon.
+    :ivar _farewell: the peer's close frame, if it was answered without a core.
+    :ivar _said: how many bytes of the answer were written.
+    :ivar _heard_at: when a byte came last, or when it began; a core's watch knows better.
+    :ivar _pings: how many were sent.
+    :ivar _awaited: the payload of one that was sent without a core, as long as no pong had it;
+        then :attr:`_pinged_at` is when, and :attr:`_is_unanswered` whether nothing came since.
     """
 
     def __cinit__(self, *arguments, **options):
         self._written = ()
         self._latency = -1
-        self.built_at = -1e9
-        self.slot = -1
-        self.interest = 1
+        self._built_at = -1e9
+        self._slot = -1
+        self._interest = 1
         self._read_size = 2048
 
     # the core
 
-    def adopt(self, core):
+    def _adopt(self, core):
         """Take a core, unless there is one by now; return the one that counts."""
         link = core.link
         received = link.watch.received
-        if self.core is None:
-            self.core = core
+        if self._core is None:
+            self._core = core
             self.link = link
             self.received = received
-            self.is_new = False
-            self.awaited = None
-        return self.core
+            self._is_new = False
+            self._awaited = None
+        return self._core
 
-    def drop(self, origin):
+    def _drop_core(self, origin):
         """Do without the core, of which nothing is worth remembering that is not here already."""
-        self.origin = origin
-        self.core = None
+        self._origin = origin
+        self._core = None
         self.link = None
         self.received = None
 
-    def retire(self):
+    def _retire(self):
         """Be over, without a core; the lock is held."""
         self._ended = True
         self.is_fast = False
 
-    def shed(self):
+    def _shed(self):
         """Give up what nobody holds any more; call it without the lock."""
         cdef PyObject* gate = <PyObject*> self._gate
-        cdef PyObject* origin = <PyObject*> self.origin
-        cdef PyObject* kept = <PyObject*> self.kept
-        if self.core is not None or self.has_own:
+        cdef PyObject* origin = <PyObject*> self._origin
+        cdef PyObject* kept = <PyObject*> self._kept
+        if self._core is not None or self._has_own:
             return
         # who waits for it has a reference; who claimed it has none
         if self._gate is not None and Py_REFCNT(gate) == 1 and self._gate.is_free():
             self._gate = None
         # of a number alone nobody has a socket object
-        if Py_REFCNT(kept) == 1 and getattr(self.kept, "made", self) is None:
-            self.kept = None
-        if type(self.origin) is Remembered and Py_REFCNT(origin) == 1:
+        if Py_REFCNT(kept) == 1 and getattr(self._kept, "made", self) is None:
+            self._kept = None
+        if type(self._origin) is Remembered and Py_REFCNT(origin) == 1:
             known = (<object> origin).__dict__
             if "request" not in <dict> known:
-                self.origin = known["head"]
+                self._origin = known["head"]
 
-    def keep(self, sock):
+    def _keep(self, sock):
         """Take a socket, unless there is one by now; return the one that counts."""
-        if self.kept is None:
-            self.kept = sock
-        return self.kept
+        if self._kept is None:
+            self._kept = sock
+        return self._kept
 
-    def core_link(self):
+    def _core_link(self):
         link = self.link
         return self._engine.link if link is None else link
 
     @property
     def _engine(self):
-        core = self.core
+        core = self._core
         while core is None:
             before = self._knowledge()
             made = self._build()
             # what it was made of may have changed meanwhile
             if before == self._knowledge():
-                core = self.adopt(made)
+                core = self._adopt(made)
         return core
 
     cdef tuple _knowledge(self):
-        return self._ended, self.is_parting, self.awaited, self.is_unanswered
+        return self._ended, self.is_parting, self._awaited, self._is_unanswered
 
-    def recall(self):
+    def _recall(self):
         """Return what the handshake came to, always the same object; None before."""
-        origin = self.origin
+        origin = self._origin
         if type(origin) is bytes:
             found = self._remember(origin)
-            if self.origin is origin:
-                self.origin = found
-        return self.origin
+            if self._origin is origin:
+                self._origin = found
+        return self._origin
 
     # the handshake
 
@@ -158,13 +158,13 @@ cdef class Slim(Records):
         """Take the first bytes; answer them here if they are an ordinary request."""
         cdef Gate gate = self.ready()
         cdef bytes answer = self._answer(head)
-        self.is_new = False
+        self._is_new = False
         if answer is None or PyBytes_GET_SIZE(answer) > GATHERED:
             with gate:
-                self.core_link().receive(head, now)
+                self._core_link().receive(head, now)
             return HANDED_OVER
-        self.origin = head
-        self.heard_at = now
+        self._origin = head
+        self._heard_at = now
         self.is_fast = True
         gate.begin(batch, self, now)
         try:
@@ -178,7 +178,7 @@ cdef class Slim(Records):
             self.is_fast = False
             return HANDED_OVER
         gate = None
-        self.shed()
+        self._shed()
         return DONE
 
     # control frames
@@ -205,18 +205,18 @@ cdef class Slim(Records):
             return self._take_ping(payload, size, at)
         return self._take_close(data, size, at, payload, now)
 
-    def ping(self, bytes frame not None, bytes payload not None, double now):
+    def _write_ping(self, bytes frame not None, bytes payload not None, double now):
         """Write a ping; False if the core has to."""
         cdef Gate gate = self.ready()
         cdef ssize_t sent
-        if self.core is not None or gate.arriving is not None or not gate.claim():
+        if self._core is not None or gate.arriving is not None or not gate.claim():
             return False
-        self.pings += 1
-        self.awaited = payload
-        self.pinged_at = now
-        self.is_unanswered = True
+        self._pings += 1
+        self._awaited = payload
+        self._pinged_at = now
+        self._is_unanswered = True
         sent = send(
-            self.descriptor, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame),
+            self._descriptor, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame),
             MSG_NOSIGNAL | MSG_DONTWAIT,
         )
         # what the socket does not take is the core's, which knows of the ping
@@ -240,10 +240,10 @@ cdef class Slim(Records):
 
     cdef bint _take_pong(self, bytes payload, size_t size, size_t* at, double now) except -1:
         """Take the answer to our ping; any other pong is the core's."""
-        if self.awaited is None or payload != self.awaited:
+        if self._awaited is None or payload != self._awaited:
             return False
-        self.awaited = None
-        self._latency = now - self.pinged_at
+        self._awaited = None
+        self._latency = now - self._pinged_at
         at[0] = size
         self._call(self.onpong, payload)
         if not self._gate.is_touched:
@@ -262,30 +262,30 @@ cdef class Slim(Records):
             return False
         try:
             # no lock is needed to ask for one, nor to gather
-            if self.core is not None or gate.batch.count:
+            if self._core is not None or gate.batch.count:
                 return False
             sent = send(
-                self.descriptor, PyBytes_AS_STRING(answer), PyBytes_GET_SIZE(answer),
+                self._descriptor, PyBytes_AS_STRING(answer), PyBytes_GET_SIZE(answer),
                 MSG_NOSIGNAL | MSG_DONTWAIT,
             )
             if sent <= 0:
                 return False
             at[0] = size
-            self.farewell = frame
-            self.said = sent
-            self.heard_at = now
+            self._farewell = frame
+            self._said = sent
+            self._heard_at = now
             self.is_parting = self.is_due = True
             self.is_fast = False
             if sent == PyBytes_GET_SIZE(answer):
                 # RFC 6455 §7.1.1: the server ends TCP first
-                shutdown(self.descriptor, SHUT_WR)
+                shutdown(self._descriptor, SHUT_WR)
             else:
                 gate.is_touched = True
         finally:
             gate.release()
         if sent < PyBytes_GET_SIZE(answer):
             # it has the rest of the answer
-            self.core_link()
+            self._core_link()
         return True
 
     # what any client has
@@ -299,12 +299,12 @@ cdef class Slim(Records):
         return self.ready()
 
     @property
-    def known_latency(self):
+    def _known_latency(self):
         """What the last core's watch had measured."""
         return None if self._latency < 0 else self._latency
 
-    @known_latency.setter
-    def known_latency(self, seconds):
+    @_known_latency.setter
+    def _known_latency(self, seconds):
         self._latency = -1 if seconds is None else seconds
 
     @property

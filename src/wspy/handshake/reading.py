@@ -80,8 +80,11 @@ class HeadReader:
     @property
     def asks_head(self) -> bool:
         """Whether this is a request with the method HEAD, as far as it has come."""
-        known = self._start or self._buffer[self._line_at :][: len(_HEAD)].decode("latin-1")
-        return self._kind is HeadKind.REQUEST and known.startswith(_HEAD)
+        start = self._start
+        # RFC 9112 §2.2: nothing but one empty line comes before it
+        if start is None and self._line_at <= len("\r\n"):
+            start = self._buffer[self._line_at :][: len(_HEAD)].decode("latin-1")
+        return start is not None and start.startswith(_HEAD)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes; must not be called once the head is whole.

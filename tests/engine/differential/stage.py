@@ -118,7 +118,7 @@ class _Reference(served.ServerClient):
     # how long a turn is must not matter here
     _turn = math.inf
 
-    def settle(self) -> None:
+    def _after_turn(self) -> None:
         # never idle enough for anything but the core
         pass
 
@@ -204,11 +204,11 @@ class Feed:
     def take(self, peer: _Peer, data: bytes) -> bool:
         """Return whether the client took them."""
         client, server = peer.client, peer.server
-        if not getattr(client, "is_accelerated", False) or not data:
+        if not getattr(client, "_is_accelerated", False) or not data:
             return False
         now = server._clock()
         try:
-            has_to_go_on = client.feed(self._place(data), now, self._batch)
+            has_to_go_on = client._feed(self._place(data), now, self._batch)
         except KeyboardInterrupt:
             has_to_go_on = True
         server._serving = None
@@ -263,15 +263,15 @@ class _Peer:
     def _is_busy(self, reads: bool) -> bool:
         """Whether the server can read or write more."""
         client = self.client
-        if client.is_finished:
+        if client._is_finished:
             return False
         # to ask for an engine would make one
-        engine = client.core if hasattr(client, "core") else client._engine
+        engine = client._core if hasattr(client, "_core") else client._engine
         if engine is not None and (engine.finished or not engine.wants_read):
             return bool(reads and engine.wants_write)
         if reads and engine is not None and engine.wants_write:
             return True
-        return fcntl.ioctl(client.descriptor, termios.FIONREAD, b"\0\0\0\0") != b"\0\0\0\0"
+        return fcntl.ioctl(client._descriptor, termios.FIONREAD, b"\0\0\0\0") != b"\0\0\0\0"
 
     def read(self) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionResetError):
@@ -315,7 +315,7 @@ def _play(server: _Server, loop: Any, case: Case, feed: Feed | None) -> None:
     story.left = len(server._members)
     for client in list(server._members.values()):
         client.abort()
-        client.serve(0, server._clock())
+        client._take_turn(0, server._clock())
         server._update(loop, client, server._clock())
     for one in peers:
         one.sock.close()
