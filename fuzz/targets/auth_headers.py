@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import wspy
@@ -96,6 +97,8 @@ def _check_denied(known: Sequence[Scheme], denied: Denied) -> None:
 def _check_basic(user: str, value: str) -> None:
     # RFC 7617 §2
     text = base64.b64decode(value[6:].strip(" ")).decode("utf-8")
+    # RFC 7617 §2.1
+    text = unicodedata.normalize("NFC", text)
     assert text == f"{user}:{USERS[user]}"
 
 

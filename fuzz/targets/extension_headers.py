@@ -87,7 +87,7 @@ def run(data: bytes) -> None:
 
 def _parse(values: Sequence[str]) -> bool:
     """Whether the values can be parsed, which must be when the grammar says so."""
-    valid = all(map(_LIST.fullmatch, values))
+    valid = all(map(_LIST.fullmatch, values)) and not _is_long(values)
     try:
         parsed = negotiation.parse_extensions(values)
     except HandshakeError as error:
@@ -100,6 +100,12 @@ def _parse(values: Sequence[str]) -> bool:
     assert negotiation.parse_extensions([written]) == parsed
     assert [parse_params(item) for item in split_list(written)] == parsed
     return True
+
+
+def _is_long(values: Sequence[str]) -> bool:
+    # RFC 9110 §5.6.1.2, §17.5: the quotes of a valid value have nothing in them but tokens
+    elements = sum(value.count(",") + 1 for value in values)
+    return elements > 100 or sum(value.count(";") for value in values) > 100
 
 
 def _refused(negotiate: Any, pool: Sequence[Extension], values: Sequence[str]) -> bool:

@@ -314,10 +314,15 @@ def test_a_server_leaves_other_loggers_alone() -> None:
     level, before = logger.level, list(logging.getLogger().handlers)
     try:
         logger.setLevel(logging.NOTSET)
+        wspy.Server(("127.0.0.1", 0)).close()
+        assert logger.level == logging.INFO
+        # who says so means it
         wspy.Server(("127.0.0.1", 0), loglevel=logging.ERROR).close()
         assert logger.level == logging.ERROR
-        wspy.Server(("127.0.0.1", 0), loglevel=logging.DEBUG).close()
+        wspy.Server(("127.0.0.1", 0)).close()
         assert logger.level == logging.ERROR
+        with pytest.raises(ValueError, match="verbose"):
+            wspy.Server(("127.0.0.1", 0), loglevel="verbose")  # type: ignore[arg-type]
     finally:
         logger.setLevel(level)
     assert logging.getLogger().handlers == before

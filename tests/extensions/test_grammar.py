@@ -136,4 +136,5 @@ def test_lists_have_an_end() -> None:
         with pytest.raises(ValueError, match="over 100 elements"):
             split_list(*values)
     with pytest.raises(ValueError, match="over 100 elements"):
-        parse_params("a" + ";b" * 100)
+        parse_params("a" + ";b" * 101)
+    assert len(parse_params("a" + ";b" * 100)[1]) == 100

@@ -20,6 +20,7 @@ from ..protocol.session import Session
 from ..protocol.state import State
 from ..protocol.stream import Hook
 from .failures import FailureLog
+from .handlers import check_result
 from .log import log_event, logger, show_address
 
 # how a connection ended that is nobody's mistake
@@ -213,22 +214,32 @@ class BaseConnection:
         if cause in _ORDINARY:
             self._log(logging.DEBUG, "failed", error)
             return
-        self._failures.report(logging.INFO, self._address, "failed", error)
+        shown = error
+        if isinstance(error, SocketClosed):
+            # the error was made before we told the peer
+            with self._lock:
+                shown = self._closed_error()
+        self._failures.report(logging.INFO, self._address, "failed", shown)
         self._call_onerror(error.__cause__ if cause == "error" else error)
 
     def _call(self, handler: Callable[..., object], *arguments: Any) -> None:
         try:
-            handler(*arguments)
+            result = handler(*arguments)
+            if result is not None:
+                check_result(handler, result)
         except Exception as error:
             self._handler_raised(handler, error)
 
     def _handler_raised(self, handler: Callable[..., object], error: Exception) -> None:
         """Close with 1011; called while the exception is being handled."""
-        if isinstance(error, SocketClosed) and self._is_closing():
-            # it sent something to a peer that is gone
-            self._log(logging.DEBUG, "handler ended", error)
-            return
         name = getattr(handler, "__name__", "handler")
+        if isinstance(error, SocketClosed) and self._is_closing():
+            # it sent something to a peer that is gone, or after its own close()
+            if error.cause == "local":
+                self._failures.report(logging.INFO, self._address, f"{name} ended early", error)
+            else:
+                self._log(logging.DEBUG, "handler ended", error)
+            return
         self._report_raised(f"{name} raised; closing with 1011", error)
         with self._lock:
             self._fail_handler(error)

@@ -10,7 +10,7 @@ from ..handshake.uri import parse_uri
 from .blocking import websocket
 from .connection import Connection
 from .opening import Connector, by_address, by_socket, open_client
-from .options import split_options
+from .options import client_options
 from .tls import check_context
 
 
@@ -44,12 +44,18 @@ def connect(
     """
     if not isinstance(url, str):
         raise TypeError(f"url must be a str such as 'ws://host:port/path', not {url!r}")
+    if timeout is not None and not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be None or seconds, not {timeout!r}")
     if timeout is not None and timeout < 0:
         raise ValueError(f"timeout must be None or seconds, not {timeout!r}")
+    if unix is not None and not isinstance(unix, (str, bytes)):
+        raise TypeError(f"unix must be the path of a Unix socket, not {unix!r}")
+    if sock is not None and not hasattr(sock, "fileno"):
+        raise TypeError(f"sock must be a connected socket, not {sock!r}")
     if ssl_context is not None:
         check_context(ssl_context, server_side=False)
     uri = parse_uri(url)
-    options = split_options(arguments)
+    options = client_options(arguments)
 
     if sock is not None:
         way: Connector | None = by_socket(sock)

@@ -19,6 +19,7 @@ from ..protocol.session import Session
 from ..protocol.state import State
 from .backlog import Backlog
 from .failures import FailureLog
+from .handlers import check_class
 from .keeper import keeper
 from .lane import Laned
 from .waiting import HELD, Pump, Ticket
@@ -46,6 +47,7 @@ class Connection(Laned):
                 f"a Connection needs a connected wspy.websocket, not {type(sock).__name__}; "
                 "for a URL use wspy.connect(url)"
             )
+        check_class(type(self))
         #: The websocket below.
         self.sock = sock
         self._setup(sock.pump)

@@ -24,7 +24,7 @@ from .arrivals import turn_away
 from .log import log_event, show_address
 from .opening import Address
 from .poller import READ, Poller
-from .routed import missed_by
+from .routed import listed, missed_by
 from .served import ServerClient
 from .server import BaseServer
 from .wheel import SLICE, Wheel
@@ -83,7 +83,7 @@ class AsyncServer(BaseServer):
         """
         message = to_message(message)
         prepared = Prepared(message)
-        found = self.clients if clients is None else list(clients)
+        found = self.clients if clients is None else listed(clients)
 
         def send(client: Any) -> bool:
             is_ours = isinstance(client, ServerClient)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import re
 import socket
 from typing import Any
 
 from .log import show_address
 from .opening import Address, look_up
 from .sockets import unlink_stale
+
+# what nobody means to be a path
+_HOST_AND_PORT = re.compile(r"[^/]*:[0-9]+")
 
 
 def bind(address: Address, family: int | None) -> socket.socket:
@@ -45,7 +49,7 @@ def _check_path(path: str) -> None:
     with contextlib.suppress(ValueError):
         ipaddress.ip_address(path or "::")
         path = "localhost"
-    if path == "localhost":
+    if path == "localhost" or _HOST_AND_PORT.fullmatch(path):
         raise TypeError("a host needs a port: pass address=(host, port) as one tuple")
 
 

@@ -23,6 +23,7 @@ from ..protocol.session import Session
 from ..protocol.state import State
 from .base import BaseConnection
 from .failures import FailureLog
+from .handlers import check_class
 
 if TYPE_CHECKING:
     from .blocking import websocket
@@ -49,9 +50,15 @@ class AsyncConnection(BaseConnection):
     :meth:`do_async_send`, and :meth:`tick` at :meth:`deadline`.
 
     :param sock: a connected ``websocket``, which must not be used directly from now on.
+    :raises TypeError: for any other socket.
     """
 
     def __init__(self, sock: websocket) -> None:
+        if not hasattr(sock, "pump"):
+            raise TypeError(
+                f"an AsyncConnection needs a connected wspy.websocket, not {type(sock).__name__}"
+            )
+        check_class(type(self))
         #: The websocket below.
         self.sock: Any = sock
         self._setup(sock.pump.engine, sock.pump.lock)
@@ -257,7 +264,7 @@ class AsyncConnection(BaseConnection):
 
     def do_async_recv(self, bufsize: int = READ_SIZE) -> None:
         """Read once and call back; call it on a read event."""
-        self._is_fresh = False
+        self._begin()
         now = self._now()
         fed = self._fed
         is_due = fed.read(self, bufsize, now) if fed is not None and fed._is_accelerated else None
@@ -299,9 +306,15 @@ class AsyncConnection(BaseConnection):
             self._engine.tick(now)
         self._serve(now)
 
+    def _begin(self) -> None:
+        """Call ``onopen`` before anything else, for a connection that came open."""
+        if self._is_fresh:
+            self._is_fresh = False
+            self._call(self.onopen)
+
     def _serve(self, now: float) -> None:
         """Hand out what has arrived, and write all answers at once."""
-        self._is_fresh = False
+        self._begin()
         until = self._now() + self._turn
         refused_until = 0.0
         while True:

@@ -31,7 +31,7 @@ _ELSEWHERE = {
         "; it is a method: override it in a subclass",
     ),
     **dict.fromkeys(
-        ("ssl", "certfile", "keyfile", "ca_certs"),
+        ("ssl", "ssl_args", "certfile", "keyfile", "ca_certs"),
         "; for TLS pass ssl_context=..., or to a server ssl_args={'certfile': ...}",
     ),
 }
@@ -57,6 +57,17 @@ class Options:
 
     def _pick(self, names: tuple[str, ...]) -> dict[str, Any]:
         return {name: self.values[name] for name in names if name in self.values}
+
+
+def client_options(arguments: Mapping[str, Any]) -> Options:
+    """Sort the keyword arguments of a client; see :func:`split_options`.
+
+    :raises TypeError: also for an argument that only servers have.
+    """
+    for name in arguments:
+        if name in _SERVER and name not in _CLIENT:
+            raise TypeError(f"{name!r} is an argument of servers, which a client has no use for")
+    return split_options(arguments)
 
 
 def split_options(arguments: Mapping[str, Any], limits: Limits | None = None) -> Options:

@@ -39,6 +39,16 @@ class Routed(BaseConnection):
         self.server.onerror(self, error)
 
 
+def listed(clients: Iterable[Any]) -> list[Any]:
+    """Return many clients as a list.
+
+    :raises TypeError: for a single one, whose messages iterating would take.
+    """
+    if isinstance(clients, BaseConnection):
+        raise TypeError("clients must be several: pass [client]")
+    return list(clients)
+
+
 def missed_by(clients: Iterable[Any], send: Callable[[Any], bool | None]) -> list[Any]:
     """Send to all; return those that took nothing."""
     missed = []

@@ -12,7 +12,6 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
 from ..engine.link import Link
@@ -23,22 +22,19 @@ from ..protocol.frame import Payload
 from ..protocol.message import Message, to_message
 from .arrivals import accept, busy, turn_away
 from .failures import FailureLog
+from .handlers import check_handlers
 from .listening import bind, local_name
 from .log import log_event, logger, show_address
 from .opening import Address, server_link, set_nodelay
 from .options import server_context, split_options
 from .poller import READ, Poller
-from .routed import missed_by
+from .routed import listed, missed_by
 from .waker import Waker
 from .wheel import SLICE
 
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _BAD_LISTENER = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP)
 _REST = 0.1
-_HANDLERS = (
-    *("onrequest", "onopen", "onmessage", "onping", "onpong"),
-    *("onsent", "onerror", "onclose"),
-)
 # how many more are answered with 503 properly while the server is full
 _REFUSED_AT_ONCE = 16
 
@@ -48,7 +44,7 @@ class BaseServer:
 
     :param address: ``(host, port)``, host ``""`` for all interfaces, port 0
         for any free one; or a path for a Unix socket.
-    :param loglevel: level of the logger ``wspy``, unless that has one already.
+    :param loglevel: level of the logger ``wspy``; by default INFO, unless that has one already.
     :param ssl_args: arguments as ``websocket.enable_ssl`` takes them, for TLS.
     :param max_join_time: seconds that :meth:`shutdown` waits for clients by default.
     :param backlog_size: connections that the kernel keeps until they are accepted.
@@ -64,7 +60,7 @@ class BaseServer:
     def __init__(
         self,
         address: Address = None,
-        loglevel: int = logging.INFO,
+        loglevel: int | None = None,
         ssl_args: Mapping[str, Any] | None = None,
         max_join_time: float = 2.0,
         backlog_size: int = 1024,
@@ -76,16 +72,18 @@ class BaseServer:
         family = arguments.pop("sfamily", None)
         if getattr(self.onrequest, "__func__", None) is not BaseServer.onrequest:
             arguments.setdefault("onrequest", self.onrequest)
-        self._check_handlers()
+        check_handlers(self)
         self._options = split_options(arguments)
         self._limits = self._options.limits
         self._server_options = self._options.for_server()
         self._quick = Quick.of(self._server_options)
         self._context = server_context(ssl_context, ssl_args)
+        if not isinstance(max_join_time, (int, float)):
+            raise TypeError(f"max_join_time must be a number of seconds, not {max_join_time!r}")
         self.max_join_time = max_join_time
         self._backlog = backlog_size
-        if logger.level == logging.NOTSET:
-            logger.setLevel(loglevel)
+        if loglevel is not None or logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO if loglevel is None else loglevel)
         self._clock = time.monotonic
         self._path: str | None = None
         if sock is None and isinstance(address, (str, bytes)):
@@ -155,7 +153,7 @@ class BaseServer:
             client as its ``send`` does.
         """
         message = to_message(message)
-        found = self.clients if clients is None else clients
+        found = self.clients if clients is None else listed(clients)
         return missed_by(found, lambda client: client.send(message))
 
     def run(self) -> None:
@@ -168,20 +166,29 @@ class BaseServer:
 
     def _claim(self, thread: threading.Thread) -> None:
         with self._guard:
-            if self._thread is not None or self._stopped.is_set():
+            if self._thread is not None:
                 raise InvalidState("a server runs once: make a new one")
+            if self._stopped.is_set():
+                raise InvalidState("this server was shut down before it ran: make a new one")
             self._thread = thread
 
     def _run(self) -> None:
-        log_event(logging.INFO, show_address(self.address), "listening")
+        name = show_address(self.address)
+        log_event(logging.INFO, name, "listening")
         try:
             with self._signals():
                 self._serve()
+        except (KeyboardInterrupt, SystemExit) as error:
+            log_event(logging.WARNING, name, f"ended at once by {type(error).__name__}")
+            raise
         finally:
-            self._close_sockets()
-            self._failures.tell_all()
-            self._stopped.set()
-            log_event(logging.INFO, show_address(self.address), "stopped")
+            try:
+                self._close_sockets()
+                self._failures.tell_all()
+            finally:
+                # whoever called shutdown() waits for this, whatever else fails
+                self._stopped.set()
+            log_event(logging.INFO, name, "stopped")
 
     def _serve(self) -> None:
         raise NotImplementedError
@@ -261,14 +268,6 @@ class BaseServer:
                 signal.signal(number, handler)
 
     # the listening socket
-
-    def _check_handlers(self) -> None:
-        for name in _HANDLERS:
-            handler, shown = getattr(self, name, None), f"{type(self).__name__}.{name}"
-            if iscoroutinefunction(handler) or isasyncgenfunction(handler):
-                raise TypeError(f"{shown} must be a plain function: write def, not async def")
-            if isgeneratorfunction(handler):
-                raise TypeError(f"{shown} must be a plain function: it would never run with yield")
 
     def _accept_all(self, poller: Poller, now: float) -> None:
         """Accept clients for no longer than one slice."""

@@ -185,6 +185,8 @@ class Server(BaseServer):
             self._failures.report(logging.INFO, address, "failed", error)
         except Exception as error:
             self._failures.report_raised(address, "internal error", error)
+        except SystemExit:
+            log_event(logging.WARNING, show_address(address), "a handler raised SystemExit")
         finally:
             try:
                 client.abort()

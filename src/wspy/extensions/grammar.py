@@ -94,7 +94,7 @@ def parse_params(text: str) -> tuple[str, list[tuple[str, str | None]]]:
     :return: the token, and its parameters in their order, repeated ones too.
     :raises ValueError: for anything else, empty parameters included.
     """
-    head, *params = _split(text, ";", MOST_ELEMENTS)
+    head, *params = _split(text, ";", MOST_ELEMENTS + 1)
     if not is_token(head):
         raise ValueError(f"expected a token, not {head[:40]!r}")
     return head, [parse_param(param) for param in params]

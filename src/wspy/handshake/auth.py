@@ -11,6 +11,7 @@ import secrets
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
@@ -109,7 +110,7 @@ class BasicAuth:
     :param verify: passwords by user, or a callable that is given user and
         password and returns whether they are right.
     :raises ValueError: for a realm that cannot be sent.
-    :raises TypeError: for a ``verify`` that is neither.
+    :raises TypeError: for a ``verify`` that is neither, or not of strings.
     """
 
     scheme = "basic"
@@ -136,13 +137,24 @@ class BasicAuth:
         user, colon, password = text.partition(":")
         if not colon or _CONTROLS.search(text):
             return Denied("the Basic credentials are not user:password")
-        return user if self._verify(user, password) else Denied(_WRONG)
+        is_right = self._verify(user, password)
+        # whatever else is true would let everybody in
+        if not isinstance(is_right, bool):
+            raise TypeError(f"verify must return True or False, not {type(is_right).__name__}")
+        return user if is_right else Denied(_WRONG)
 
 
 def _check_passwords(passwords: object) -> None:
     if not callable(passwords) and not isinstance(passwords, Mapping):
         kind = type(passwords).__name__
         raise TypeError(f"pass passwords as a dict by user, or as a callable, not as {kind}")
+    # one that looks them up somewhere is asked when it is needed
+    if isinstance(passwords, dict):
+        for user, password in passwords.items():
+            if not isinstance(user, str) or not isinstance(password, str):
+                raise TypeError(f"users and passwords must be str, not as for {user!r}")
+    if iscoroutinefunction(passwords):
+        raise TypeError("passwords must be checked by a plain function: write def, not async def")
 
 
 class _Verifier:

@@ -83,6 +83,16 @@ class Headers:
         values = self._values.get(name.lower())
         return values[0] if values else default
 
+    def __getitem__(self, name: str) -> str:
+        """Return the first value of a field.
+
+        :raises KeyError: if there is none; :meth:`get` returns None then.
+        """
+        values = self._values.get(name.lower())
+        if not values:
+            raise KeyError(name)
+        return values[0]
+
     def get_all(self, name: str) -> list[str]:
         """Return every value of a field, in the order they came."""
         return list(self._values.get(name.lower(), ()))
@@ -196,6 +206,7 @@ class Response:
     :param headers: pairs, a mapping, or :class:`Headers`.
     :param reason: filled in from the status if empty.
     :raises ValueError: for a status, reason or header that must not be sent.
+    :raises TypeError: for a body that is neither ``str`` nor bytes-like.
     """
 
     status: int
@@ -215,6 +226,8 @@ class Response:
             raise ValueError(f"status must be 100 to 599, not {status!r}")
         _check_reason(reason)
         self.status = status
+        if not isinstance(body, (str, bytes, bytearray, memoryview)):
+            raise TypeError(f"body must be str or bytes-like, not {type(body).__name__}")
         self.body = body.encode("utf-8") if isinstance(body, str) else bytes(body)
         self.headers = Headers(headers)
         self.reason = reason or _reason(status)

@@ -37,6 +37,8 @@ def extension_tuple(extensions: Iterable[Extension]) -> tuple[Extension, ...]:
 
     :raises TypeError: for anything but extensions.
     """
+    if isinstance(extensions, Extension):
+        raise TypeError(f"extensions must be a sequence, not one: [{extensions!r}]")
     values = tuple(extensions)
     for value in values:
         if not isinstance(value, Extension):
