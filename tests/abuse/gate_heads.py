@@ -71,6 +71,28 @@ def header_flood(scene: Scene) -> None:
     scene.note_ends([attacker])
 
 
+@abuse(
+    "list-heads",
+    "heads of 30 KiB whose lists have 12,000 elements",
+    SERVERS,
+    Bounds(told=(400,), dropped=2.0, lines=0.2),
+)
+def list_heads(scene: Scene) -> None:
+    fields = b"".join(
+        name + b": " + b"a," * 3000 + b"\r\n"
+        for name in (
+            *(b"Sec-WebSocket-Extensions", b"Sec-WebSocket-Protocol"),
+            *(b"Sec-WebSocket-Extensions", b"Connection", b"X-Any"),
+        )
+    )
+    scene.times = scene.pick(100, 3)
+    for _ in range(scene.times):
+        attacker = scene.tcp()
+        attacker.send_bytes(_REQUEST[:-2] + fields + b"\r\n")
+        scene.note_ends([attacker])
+        attacker.close()
+
+
 @abuse("body-flood", "a POST and 64 MiB of its body", SERVERS, Bounds(told=(405,)))
 def body_flood(scene: Scene) -> None:
     attacker = scene.tcp()

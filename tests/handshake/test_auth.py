@@ -193,3 +193,28 @@ def test_auth_schemes_are_stable() -> None:
 def test_passwords_are_by_user(scheme: type) -> None:
     with pytest.raises(TypeError, match="dict by user"):
         scheme("members", "secret")
+
+
+async def _later(*arguments: Any) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("scheme", [BasicAuth, DigestAuth])
+@pytest.mark.parametrize("wrong", [_later, {"a": b"pw"}, {b"a": "pw"}])
+def test_passwords_of_the_wrong_kind(scheme: Any, wrong: Any) -> None:
+    with pytest.raises(TypeError, match="must be"):
+        scheme("r", wrong)
+
+
+@pytest.mark.parametrize("answer", ["yes", 1, None])
+def test_a_check_says_true_or_false(answer: Any) -> None:
+    scheme = BasicAuth("r", lambda user, password: answer)
+    with pytest.raises(TypeError, match="True or False"):
+        scheme.check(basic("a:b"), "GET", "/", 0)
+
+
+def test_composed_names_are_found_however_they_stand_there() -> None:
+    # RFC 7617 §2.1
+    for users in ({"\xe9": "\xfc"}, {"e\u0301": "u\u0308"}):
+        for sent in ("\xe9:\xfc", "e\u0301:u\u0308"):
+            assert user_of(basic(sent), BasicAuth("x", users)) == "\xe9"

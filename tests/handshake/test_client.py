@@ -18,6 +18,7 @@ from tests.handshake.helpers import (
 )
 from wspy.errors import InvalidState
 from wspy.extensions.base import Extension
+from wspy.extensions.deflate_message import DeflateMessage
 from wspy.handshake.client import ClientHandshake, ClientOptions
 from wspy.handshake.uri import parse_uri
 
@@ -241,3 +242,8 @@ def test_credentials_that_basic_cannot_carry() -> None:
 def test_passwords_are_not_shown() -> None:
     options = ClientOptions(auth=("me", "secret"), send_auth_first=True)
     assert "secret" not in repr(options)
+
+
+def test_extensions_are_several() -> None:
+    with pytest.raises(TypeError, match="sequence"):
+        ClientOptions(extensions=DeflateMessage())  # type: ignore[arg-type]

@@ -234,3 +234,16 @@ def test_dates_are_those_of_the_standard_library(now: int) -> None:
     assert Response(400).encode(now=now).split(b"\r\n")[1] == b"Date: " + (
         email.utils.formatdate(now, usegmt=True).encode()
     )
+
+
+def test_a_field_by_its_name() -> None:
+    headers = Headers([("X-Token", "a"), ("x-token", "b")])
+    assert headers["x-TOKEN"] == "a"
+    with pytest.raises(KeyError, match="X-Other"):
+        headers["X-Other"]
+
+
+@pytest.mark.parametrize("body", [5, [1, 2], {"a": 1}, None])
+def test_bodies_are_text_or_bytes(body: Any) -> None:
+    with pytest.raises(TypeError, match="body must be"):
+        Response(200, body)

@@ -214,3 +214,29 @@ def test_keys_come_from_where_the_test_says() -> None:
     assert session.data_to_send() == raw(OPCODE_TEXT, b"a", masked=True, key=b"1234")
     feed(session, [Peer(Role.CLIENT).frame(OPCODE_PING, b"p")])
     assert session.data_to_send() == sent(Role.CLIENT, (OPCODE_PONG, b"p"))
+
+
+def test_parts_of_text_in_bytes_are_text() -> None:
+    # RFC 6455 §5.6
+    session = Session(Role.SERVER)
+    session.send_text("\xe4", final=False)
+    session.send_part(OPCODE_TEXT, "\u20ac".encode()[:1], final=False)
+    before = session.data_to_send()
+    for wrong, final in ((b"\xff", False), ("x", False), (b"", True), (b"\x82", True)):
+        with pytest.raises(ValueError, match="was not sent: text message is not UTF-8"):
+            session.send_part(OPCODE_TEXT, wrong, final=final)
+    assert session.data_to_send() == b""
+    session.send_part(OPCODE_TEXT, "\u20ac".encode()[1:], final=False)
+    session.send_text("end")
+    sent = before + session.data_to_send()
+    peer = Session(Role.CLIENT)
+    peer.receive_data(before)
+    assert list(peer.events()) == []
+    assert peer.in_message
+    peer.receive_data(sent[len(before) :])
+    assert [str(event) for event in peer.events()] == ["\xe4\u20acend"]
+    assert not peer.in_message
+    # binary is what it is
+    session.send_part(OPCODE_BINARY, b"\xff", final=True)
+    session.send_part(OPCODE_TEXT, b"ok", final=True)
+    session.send_text("again")

@@ -11,6 +11,7 @@ from ..errors import HandshakeError, InvalidState
 from ..extensions import negotiation
 from ..extensions.base import Extension
 from ..extensions.grammar import TOKEN
+from ..protocol.failure import detached
 from ..protocol.limits import DEFAULT_LIMITS, Limits
 from .accepted import Accepted
 from .auth import Auth, Denied, auth_schemes, authenticate, challenges
@@ -214,7 +215,8 @@ class ServerHandshake:
             self._fail(failure)
 
     def _fail(self, error: HandshakeError) -> None:
-        self.error = error
+        # what a callback raised is told with its traceback
+        self.error = error if error.__cause__ else detached(error)
         if error.response is None:
             error.response = text_response(400, str(error))
         self._send(error.response)

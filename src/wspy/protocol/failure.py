@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from ..errors import PayloadTooBig, ProtocolError, SocketClosed, WebSocketError
 from .close import CLOSE_UNABLE, may_travel
 
+E = TypeVar("E", bound=WebSocketError)
 
-def detached(error: ProtocolError) -> ProtocolError:
-    """Return an error that does not hold the refused frame as long as it is kept itself."""
+
+def detached(error: E) -> E:
+    """Return an error that does not hold what it refused as long as it is kept itself."""
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
 
