@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import time
 from collections.abc import Iterator
@@ -152,15 +153,52 @@ class _Host:
         raise TimeoutError(address[1])
 
 
-@pytest.mark.parametrize("limit", [{"timeout": 3.0}, {"handshake_timeout": 3.0}])
+@pytest.mark.parametrize("limit", [{"timeout": 12.0}, {"handshake_timeout": 12.0}])
 def test_all_addresses_of_a_host_share_the_time(
     monkeypatch: pytest.MonkeyPatch, limit: dict[str, float]
 ) -> None:
     host = _Host(monkeypatch, 3)
-    with pytest.raises(TimeoutError, match="1"):
+    with pytest.raises(TimeoutError, match="3"):
         wspy.connect("ws://many.example/", **limit)  # type: ignore[arg-type]
-    assert host.asked == [1.0, 1.0, 1.0]
-    assert host.now == 103.0
+    assert host.asked == [4.0, 4.0, 4.0]
+    assert host.now == 112.0
+
+
+def test_no_address_has_too_little_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = _Host(monkeypatch, 4)
+    with pytest.raises(TimeoutError, match="2"):
+        wspy.connect("ws://many.example/", timeout=3.0)
+    # a lost SYN is sent again after a second
+    assert host.asked == [2.0, 1.0]
+
+
+def test_a_look_up_leaves_the_connection_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = _Host(monkeypatch, 1)
+    look_up = opening.look_up
+
+    def slow(address: Any) -> list[Any]:
+        host.now += 30.0
+        return look_up(address)
+
+    monkeypatch.setattr(opening, "look_up", slow)
+    with pytest.raises(TimeoutError):
+        wspy.connect("ws://many.example/", handshake_timeout=10.0)
+    assert host.asked == [10.0]
+
+
+def test_an_address_that_fails_leaves_nothing_to_the_garbage_collector() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = _url(listener)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            with pytest.raises(ConnectionRefusedError):
+                wspy.connect(url)
+        found = gc.collect()
+    finally:
+        gc.enable()
+    assert found < 10
 
 
 def test_what_one_address_did_not_use_is_left_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +211,7 @@ def test_what_one_address_did_not_use_is_left_for_the_next(monkeypatch: pytest.M
         raise ConnectionRefusedError(address[1])
 
     monkeypatch.setattr(opening, "_connect", refuse)
-    with pytest.raises(ConnectionRefusedError, match="1"):
+    with pytest.raises(ConnectionRefusedError, match="2"):
         opening.connect_tcp(wspy.parse_uri("ws://many.example/"), 4.0)
     assert host.asked == [2.0, 4.0]
 

@@ -11,8 +11,11 @@ from tests.drivers.conftest import Serve
 from tests.drivers.helpers import Echo, Log, Served, Task, wait_until
 
 
-def test_who_closes_the_socket_of_a_client_does_not_write_to_the_next_one(serve: Serve) -> None:
-    served = serve("epoll", ping_interval=0.05, ping_timeout=0.1)
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_who_closes_the_socket_of_a_client_does_not_write_to_the_next_one(
+    serve: Serve, transport: str
+) -> None:
+    served = serve("epoll", transport, ping_interval=0.05, ping_timeout=0.1)
     with served.raw() as raw:
         (theirs,) = served.log.wait("open")
         theirs.sock.close()
@@ -44,6 +47,11 @@ def _try_to_send(client: Any) -> None:
 class Leaver(Echo):
     """Ends the server's thread as soon as a client has gone."""
 
+    def onopen(self, client: Any) -> None:
+        super().onopen(client)
+        # a copy must not keep the connection
+        assert client.sock.fileno() >= 0
+
     def onclose(self, client: Any, code: int, reason: str) -> None:
         super().onclose(client, code, reason)
         raise SystemExit
@@ -59,7 +67,8 @@ def test_a_handler_that_exits_leaves_nobody_waiting() -> None:
         first.sock.close()
         assert second.rest() == third.rest() == b""
         assert isinstance(task.error, SystemExit)
-    assert len({id(client) for client, _, _ in log.of("close")}) == len(log.of("close"))
+    # each is told once
+    assert len({id(client) for client, _, _ in log.of("close")}) == len(log.of("close")) == 3
     Task(server.shutdown).result()
 
 

@@ -6,6 +6,7 @@ import pytest
 
 import wspy
 from tests.drivers.conftest import Serve
+from tests.support import ROOT
 from wspy.drivers.epoll import NewClient
 from wspy.drivers.served import ServerClient
 from wspy.drivers.threaded import ServerConnection
@@ -39,6 +40,12 @@ _SERVER = {
 def test_no_public_name_is_ours_alone(kind: type, known: set[str]) -> None:
     # docs/server.md: "You may set attributes of your own on it"
     assert {name for name in dir(kind) if not name.startswith("_")} <= known
+
+
+def test_the_names_are_documented() -> None:
+    text = (ROOT / "docs" / "server.md").read_text("utf-8")
+    attributes = {name for name in _KNOWN if not callable(getattr(wspy.Connection, name, None))}
+    assert {name for name in attributes if f"`client.{name}`" not in text} == set()
 
 
 class Game:

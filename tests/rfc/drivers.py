@@ -77,7 +77,6 @@ def run_polled(sock: Any, record: Record) -> None:
     connection = Polled(sock)
     connection.record = record
     # what came together with the handshake is no read event
-    connection.onopen()
     connection.tick()
     while not record.done.is_set():
         readers = [connection] if connection.can_recv() else []

@@ -230,6 +230,8 @@ class BaseConnection:
         except Exception as error:
             self._handler_raised(handler, error)
 
+    _check_result = staticmethod(check_result)
+
     def _handler_raised(self, handler: Callable[..., object], error: Exception) -> None:
         """Close with 1011; called while the exception is being handled."""
         name = getattr(handler, "__name__", "handler")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from typing import Any
@@ -18,7 +19,7 @@ def connect(
     url: str,
     *,
     ssl_context: ssl.SSLContext | None = None,
-    unix: str | None = None,
+    unix: str | os.PathLike[str] | None = None,
     sock: socket.socket | None = None,
     timeout: float | None = None,
     factory: type[Connection] = Connection,
@@ -32,8 +33,9 @@ def connect(
         another host is not followed.
     :param sock: a connected socket to use; a redirect is not followed, nor a demand for
         credentials, which need a connection of their own.
-    :param timeout: seconds for all of it, redirects and all of a host's addresses included, but
-        not for looking up its name; by default ``handshake_timeout`` for each connection.
+    :param timeout: seconds for all of it, redirects and all of a host's addresses included; the
+        look-up of a name counts, but cannot be ended. By default ``handshake_timeout`` for each
+        connection, without the look-up.
     :param factory: ``Connection`` or a subclass of it.
     :param arguments: ``origin``, ``protocols``, ``extensions``, ``auth``,
         ``headers``, and every limit of :class:`wspy.Limits` by its name.
@@ -44,12 +46,14 @@ def connect(
     """
     if not isinstance(url, str):
         raise TypeError(f"url must be a str such as 'ws://host:port/path', not {url!r}")
-    if timeout is not None and not isinstance(timeout, (int, float)):
+    if timeout is not None and not hasattr(timeout, "__float__"):
         raise TypeError(f"timeout must be None or seconds, not {timeout!r}")
     if timeout is not None and timeout < 0:
         raise ValueError(f"timeout must be None or seconds, not {timeout!r}")
-    if unix is not None and not isinstance(unix, (str, bytes)):
-        raise TypeError(f"unix must be the path of a Unix socket, not {unix!r}")
+    if unix is not None:
+        if not isinstance(unix, (str, bytes, os.PathLike)) or not os.fspath(unix):
+            raise TypeError(f"unix must be the path of a Unix socket, not {unix!r}")
+        unix = os.fspath(unix)
     if sock is not None and not hasattr(sock, "fileno"):
         raise TypeError(f"sock must be a connected socket, not {sock!r}")
     if ssl_context is not None:
@@ -60,7 +64,7 @@ def connect(
     if sock is not None:
         way: Connector | None = by_socket(sock)
     else:
-        way = by_address(uri, unix) if unix else None
+        way = None if unix is None else by_address(uri, unix)
     pump = open_client(
         uri,
         options.for_client(),

@@ -121,17 +121,25 @@ class AsyncServer(BaseServer):
                 self._turn(poller)
         finally:
             try:
-                for client in list(self._members.values()):
-                    # the last words go out, even if nobody waits for an answer
-                    client._take_turn(0, self._clock())
-                    client.abort()
-                    client._take_turn(0, self._clock())
-                    self._update(poller, client, self._clock())
+                self._end_all(poller, list(self._members.values()))
             finally:
-                # also if a handler raised what is no Exception: nobody else closes their sockets
-                for client in self._members.values():
-                    client._discard()
                 poller.close()
+
+    def _end_all(self, poller: Poller, clients: list[ServerClient]) -> None:
+        raised: BaseException | None = None
+        for client in clients:
+            try:
+                # the last words go out, even if nobody waits for an answer
+                client._take_turn(0, self._clock())
+                client.abort()
+                client._take_turn(0, self._clock())
+                self._update(poller, client, self._clock())
+            except BaseException as error:
+                # a handler that exits; nobody else closes this socket
+                client._discard()
+                raised = raised or error
+        if raised is not None:
+            raise raised
 
     def _is_over(self) -> bool:
         if self._stop_at is None:

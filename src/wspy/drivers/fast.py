@@ -224,9 +224,8 @@ class FastClient(Slim, Encrypted):
 
     @property
     def sock(self) -> Any:
-        """The client's TCP socket."""
         sock = self._stand_in()
-        return sock.as_socket() if isinstance(sock, Descriptor) else sock
+        return sock.as_socket() if isinstance(sock, Descriptor) else super().sock
 
     @property
     def state(self) -> State:

@@ -15,6 +15,7 @@ from ..protocol.masking import new_masking_key
 from ..protocol.message import Message
 from ..protocol.session import Session
 from ..protocol.stream import Hook
+from .handlers import check_result
 
 if TYPE_CHECKING:
     from ..engine.interface import Engine
@@ -25,8 +26,9 @@ class _Target:
     """Whose ``onmessage`` the channel calls."""
 
     @staticmethod
-    def onmessage(fed: Fed, message: Message) -> None:
-        fed.the_reader.onmessage(message)
+    def onmessage(fed: Fed, message: Message) -> Any:
+        # it may be any function that was set on the connection
+        return fed.the_reader.onmessage(message)
 
 
 # what a read needs for as long as it takes; any thread may take one
@@ -89,6 +91,9 @@ class Fed(Pulled):
 
     def _handler_raised(self, handler: object, error: Exception) -> None:
         self.the_reader._handler_raised(self.the_reader.onmessage, error)
+
+    def _check_result(self, handler: object, result: object) -> None:
+        check_result(self.the_reader.onmessage, result)
 
     def _begins(self, since: float) -> bool:
         return False

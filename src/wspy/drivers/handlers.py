@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from inspect import isasyncgenfunction, iscoroutine, iscoroutinefunction, isgeneratorfunction
+from inspect import (
+    isasyncgen,
+    isasyncgenfunction,
+    iscoroutine,
+    iscoroutinefunction,
+    isgenerator,
+    isgeneratorfunction,
+)
 
 _NAMES = (
     *("onrequest", "onopen", "onmessage", "onping", "onpong"),
@@ -38,9 +45,10 @@ def check_class(kind: type) -> None:
 def check_result(handler: Callable[..., object], result: object) -> None:
     """Check what a handler returned, since one may be set at any time.
 
-    :raises TypeError: for a coroutine, which nobody would run.
+    :raises TypeError: for a coroutine or a generator, which nobody would run.
     """
-    if iscoroutine(result):
-        result.close()
+    if iscoroutine(result) or isgenerator(result) or isasyncgen(result):
+        if not isasyncgen(result):
+            result.close()
         name = getattr(handler, "__name__", "a handler")
-        raise TypeError(f"{name} must be a plain function: write def, not async def")
+        raise TypeError(f"{name} must be a plain function: no async def, and no yield")

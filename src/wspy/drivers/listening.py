@@ -49,8 +49,10 @@ def _check_path(path: str) -> None:
     with contextlib.suppress(ValueError):
         ipaddress.ip_address(path or "::")
         path = "localhost"
-    if path == "localhost" or _HOST_AND_PORT.fullmatch(path):
+    if path == "localhost":
         raise TypeError("a host needs a port: pass address=(host, port) as one tuple")
+    if _HOST_AND_PORT.fullmatch(path):
+        raise TypeError(f"pass address=(host, port) as one tuple, or a path as './{path}'")
 
 
 def local_name(sock: socket.socket) -> Any:

@@ -26,6 +26,9 @@ from .waiting import Pump
 
 Address = Any
 
+# a SYN that was lost is sent again after a second, in seconds
+_LEAST_SHARE = 2.0
+
 
 def set_nodelay(sock: socket.socket) -> None:
     """Send small frames at once."""
@@ -216,20 +219,33 @@ def connect_tcp(uri: URI, timeout: float | None) -> socket.socket:
 
 
 def _connect_any(address: Address, timeout: float | None) -> socket.socket:
-    until = None if timeout is None else time.monotonic() + timeout
     found = look_up(address)
-    failure: OSError | None = None
+    # nobody can say how long a look-up takes, nor end it
+    until = None if timeout is None else time.monotonic() + timeout
+    failure = OSError(f"{show_address(address)} has no address")
     with _naming(address):
-        for index, (family, kind, protocol, _, target) in enumerate(found):
-            share = None
-            if until is not None:
-                # one that never answers leaves time for the others
-                share = max(0.001, (until - time.monotonic()) / (len(found) - index))
-            try:
-                return _connect(socket.socket(family, kind, protocol), target, share)
-            except OSError as error:
-                failure = failure or error
-        raise failure or OSError(f"{show_address(address)} has no address")
+        try:
+            for index, (family, kind, protocol, _, target) in enumerate(found):
+                share = _share(until, len(found) - index)
+                if index and share == 0:
+                    break
+                try:
+                    return _connect(socket.socket(family, kind, protocol), target, share)
+                except OSError as error:
+                    failure = error
+            raise failure
+        finally:
+            # its traceback refers to us
+            del failure
+
+
+def _share(until: float | None, count: int) -> float | None:
+    """Return for how long to wait for the first of so many addresses."""
+    if until is None:
+        return None
+    left = max(0.0, until - time.monotonic())
+    # one that never answers leaves time for the others, if there is enough
+    return min(left, max(left / count, _LEAST_SHARE))
 
 
 def connect_to(

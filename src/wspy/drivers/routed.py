@@ -12,7 +12,7 @@ from .failures import FailureLog
 
 
 class Routed(BaseConnection):
-    """A client of a server: its events go to the server's methods."""
+    """A client of a server: its events go to the server's methods, with what they return."""
 
     server: Any
 
@@ -20,23 +20,23 @@ class Routed(BaseConnection):
     def _failures(self) -> FailureLog:
         return self.server._failures  # type: ignore[no-any-return]
 
-    def onopen(self) -> None:
-        self.server.onopen(self)
+    def onopen(self) -> Any:
+        return self.server.onopen(self)
 
-    def onmessage(self, message: Message) -> None:
-        self.server.onmessage(self, message)
+    def onmessage(self, message: Message) -> Any:
+        return self.server.onmessage(self, message)
 
-    def onping(self, payload: bytes) -> None:
-        self.server.onping(self, payload)
+    def onping(self, payload: bytes) -> Any:
+        return self.server.onping(self, payload)
 
-    def onpong(self, payload: bytes) -> None:
-        self.server.onpong(self, payload)
+    def onpong(self, payload: bytes) -> Any:
+        return self.server.onpong(self, payload)
 
-    def onclose(self, code: int, reason: str) -> None:
-        self.server.onclose(self, code, reason)
+    def onclose(self, code: int, reason: str) -> Any:
+        return self.server.onclose(self, code, reason)
 
-    def onerror(self, error: Exception) -> None:
-        self.server.onerror(self, error)
+    def onerror(self, error: Exception) -> Any:
+        return self.server.onerror(self, error)
 
 
 def listed(clients: Iterable[Any]) -> list[Any]:

@@ -70,13 +70,16 @@ class ServerClient(Routed, AsyncConnection):
                 self._copy = ours if ours.fileno() < 0 else ours.dup()
             return self._copy
 
-    def _report_end(self) -> None:
+    def _close_copy(self) -> None:
         if self._copy is not None:
             self._copy.close()
+
+    def _report_end(self) -> None:
+        self._close_copy()
         super()._report_end()
 
-    def onsent(self, message: Message) -> None:
-        self.server.onsent(self, message)
+    def onsent(self, message: Message) -> Any:
+        return self.server.onsent(self, message)
 
     @property
     def _hears_written(self) -> bool:
@@ -169,6 +172,7 @@ class ServerClient(Routed, AsyncConnection):
         """Close the socket of a client that could not be served."""
         with self._lock:
             self._engine.close()
+        self._close_copy()
 
     def _next_size(self) -> int:
         return self._read_size

@@ -78,7 +78,7 @@ class BaseServer:
         self._server_options = self._options.for_server()
         self._quick = Quick.of(self._server_options)
         self._context = server_context(ssl_context, ssl_args)
-        if not isinstance(max_join_time, (int, float)):
+        if not hasattr(max_join_time, "__float__"):
             raise TypeError(f"max_join_time must be a number of seconds, not {max_join_time!r}")
         self.max_join_time = max_join_time
         self._backlog = backlog_size

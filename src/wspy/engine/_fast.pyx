@@ -39,6 +39,7 @@ cdef class Channel:
 
     - ``_queue_up(message, fragment_size, mask, compress=...)``: ``send`` through the core,
     - ``_handler_raised(handler, error)``: a handler of the user's failed,
+    - ``_check_result(handler, result)``: raises for what no handler may return,
     - ``_begins(since)``: a message began to arrive; returns whether that makes something due
       sooner than the driver has planned,
     - ``_replan()``: our ping was answered; returns the same,
@@ -346,7 +347,11 @@ cdef class Channel:
         arguments[2] = <PyObject*> message
         try:
             gate.is_delivering = True
-            PyObject_Vectorcall(handler, &arguments[1], 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+            result = PyObject_Vectorcall(
+                handler, &arguments[1], 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
+            )
+            if result is not None:
+                self._check_result(handler, result)
         except Exception as error:
             message = None
             self._handler_raised(handler, error)

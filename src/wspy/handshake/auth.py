@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 import secrets
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from inspect import iscoroutinefunction
-from typing import NamedTuple, Protocol
+from inspect import iscoroutine
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from ..extensions.grammar import quote
-from .digest import ALGORITHMS, Proof, hashed, normal, parse_params, response, wire
+from .digest import ALGORITHMS, Proof, hashed, parse_params, response, wire
 from .headers import single
 from .http import Request
+from .passwords import Verifier, asking, check_passwords, find
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -116,9 +115,9 @@ class BasicAuth:
     scheme = "basic"
 
     def __init__(self, realm: str, verify: Mapping[str, str] | Callable[[str, str], bool]) -> None:
-        _check_passwords(verify)
+        check_passwords(verify)
         self.realm = realm
-        self._verify = verify if callable(verify) else _Verifier(verify)
+        self._verify: Any = verify if callable(verify) else Verifier(verify)
         self._challenge = f'Basic realm={quote(wire(realm))}, charset="UTF-8"'
 
     def challenge(self, now: float, stale: bool = False) -> list[str]:
@@ -130,56 +129,22 @@ class BasicAuth:
         try:
             pair = base64.b64decode(value.partition(" ")[2].strip(" "), validate=True)
             # RFC 7617 §2.1
-            text = normal(pair.decode("utf-8"))
+            text = pair.decode("utf-8")
         except (binascii.Error, ValueError):
             return Denied("the Basic credentials are not base64 of UTF-8")
         # RFC 7617 §2: the user ends at the first colon; no control characters
         user, colon, password = text.partition(":")
         if not colon or _CONTROLS.search(text):
             return Denied("the Basic credentials are not user:password")
+        if isinstance(self._verify, Verifier):
+            found = self._verify.find(user, password)
+            return Denied(_WRONG) if found is None else found
         is_right = self._verify(user, password)
-        # whatever else is true would let everybody in
-        if not isinstance(is_right, bool):
-            raise TypeError(f"verify must return True or False, not {type(is_right).__name__}")
+        # which is always true
+        if iscoroutine(is_right):
+            is_right.close()
+            raise TypeError("verify must be a plain function: write def, not async def")
         return user if is_right else Denied(_WRONG)
-
-
-def _check_passwords(passwords: object) -> None:
-    if not callable(passwords) and not isinstance(passwords, Mapping):
-        kind = type(passwords).__name__
-        raise TypeError(f"pass passwords as a dict by user, or as a callable, not as {kind}")
-    # one that looks them up somewhere is asked when it is needed
-    if isinstance(passwords, dict):
-        for user, password in passwords.items():
-            if not isinstance(user, str) or not isinstance(password, str):
-                raise TypeError(f"users and passwords must be str, not as for {user!r}")
-    if iscoroutinefunction(passwords):
-        raise TypeError("passwords must be checked by a plain function: write def, not async def")
-
-
-class _Verifier:
-    """Compares passwords in a time that tells neither them nor who exists."""
-
-    def __init__(self, passwords: Mapping[str, str]) -> None:
-        self._passwords = passwords
-        self._dummy = secrets.token_hex()
-
-    def __call__(self, user: str, password: str) -> bool:
-        known = find(self._passwords, user)
-        wanted = self._dummy if known is None else normal(known)
-        same = hmac.compare_digest(_fixed(wanted), _fixed(password))
-        return same and known is not None
-
-
-def find(passwords: Mapping[str, str], user: str) -> str | None:
-    """Return the password of a user whose name came composed, and may stand there otherwise."""
-    known = passwords.get(user)
-    return known if known is not None else passwords.get(unicodedata.normalize("NFD", user))
-
-
-def _fixed(text: str) -> bytes:
-    # equal sizes: compare_digest tells the length of what it compares
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 class DigestAuth:
@@ -212,7 +177,7 @@ class DigestAuth:
         secret: bytes | None = None,
         userhash: bool = False,
     ) -> None:
-        _check_passwords(passwords)
+        check_passwords(passwords)
         unknown = [name for name in algorithms if name not in ALGORITHMS]
         if unknown or not algorithms or isinstance(algorithms, str):
             raise ValueError(f"algorithms must be some of {list(ALGORITHMS)}, not {algorithms!r}")
@@ -221,7 +186,7 @@ class DigestAuth:
         self.realm = realm
         self._wire_realm = wire(realm)
         self._quoted_realm = quote(self._wire_realm)
-        self._password = passwords if callable(passwords) else partial(find, passwords)
+        self._find = asking(passwords) if callable(passwords) else partial(find, passwords)
         self._users = UserHashes(passwords if isinstance(passwords, Mapping) else {})
         self._algorithms = tuple(algorithms)
         self._userhash = userhash
@@ -249,7 +214,7 @@ class DigestAuth:
         # RFC 7616 §3.4.6: else one place's credentials would open another
         if params["uri"] != target:
             return Denied("the uri of the credentials is not the target", wrong_place=True)
-        known = self._password(name) if name is not None else None
+        name, known = (name, None) if name is None else self._find(name)
         password = self._dummy if known is None else known
         # RFC 7616 §3.4.2
         key = hashed(algorithm, wire(name or ""), self._wire_realm, wire(password))
@@ -289,12 +254,12 @@ class DigestAuth:
             match = _EXTENDED.fullmatch(params["username*"])
             if match is None or params.get("userhash", "").lower() == "true":
                 raise ValueError("username* is not UTF-8''name")
-            return normal(unquote(match.group(1), errors="strict"))
+            return unquote(match.group(1), errors="strict")
         name = params["username"]
         # RFC 7616 §3.4.4
         if params.get("userhash", "").lower() == "true":
             return self._users.find(algorithm, self._wire_realm, name.lower())
-        return normal(name.encode("latin-1").decode("utf-8"))
+        return name.encode("latin-1").decode("utf-8")
 
 
 class UserHashes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import HandshakeError, InvalidState
 from ..extensions import negotiation
 from ..extensions.base import Extension, Instance
+from ..extensions.grammar import MOST_ELEMENTS
 from ..protocol.limits import DEFAULT_LIMITS, Limits
 from .accepted import Accepted
 from .credentials import authorize, basic
@@ -59,6 +60,9 @@ class ClientOptions:
         # RFC 6455 §4.1: "MUST all be unique strings"
         if len(set(protocols)) < len(protocols):
             raise ValueError(f"protocols: {list(protocols)} has one twice")
+        # policy: no server has to read a longer list
+        if len(protocols) > MOST_ELEMENTS:
+            raise ValueError(f"protocols: at most {MOST_ELEMENTS}, not {len(protocols)}")
         object.__setattr__(self, "protocols", protocols)
         object.__setattr__(self, "extensions", extension_tuple(self.extensions))
         object.__setattr__(self, "headers", own_headers_refused(self.headers, "host", "origin"))

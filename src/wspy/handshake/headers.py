@@ -39,7 +39,10 @@ def elements(headers: Headers, name: str) -> list[str]:
 
     :raises ValueError: for a quoted string that does not end, or very many elements.
     """
-    return split_list(*headers.get_all(name))
+    try:
+        return split_list(*headers.get_all(name))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def tokens(headers: Headers, name: str) -> list[str]:

@@ -226,9 +226,7 @@ class Response:
             raise ValueError(f"status must be 100 to 599, not {status!r}")
         _check_reason(reason)
         self.status = status
-        if not isinstance(body, (str, bytes, bytearray, memoryview)):
-            raise TypeError(f"body must be str or bytes-like, not {type(body).__name__}")
-        self.body = body.encode("utf-8") if isinstance(body, str) else bytes(body)
+        self.body = body.encode("utf-8") if isinstance(body, str) else _to_bytes(body)
         self.headers = Headers(headers)
         self.reason = reason or _reason(status)
 
@@ -251,12 +249,18 @@ class Response:
         # RFC 9110 §6.6.1: a server with a clock says when it answered, one without says nothing
         if now is not None and self.status >= 200:
             _add_missing(headers, "Date", _date(now))
+        # RFC 9110 §8.6, §15.3.5, §15.3.6: these have no content, and 304 has another's length
         content = b"" if self.status < 200 or self.status in _BODILESS else self.body
+        if self.status < 200 or self.status in (204, 205):
+            headers = _without(headers, "content-length")
         if self.status >= 200 and self.status not in _BODILESS:
             _add_missing(headers, "Content-Type", "text/plain; charset=utf-8")
         if self.status >= 200 and self.status not in (204, 304):
             _add_missing(headers, "Content-Length", str(len(content)))
-        self._check_length(headers, content if body else None)
+        # RFC 9110 §8.6, §9.3.2: an answer to HEAD may have the length of another one
+        given = headers.get_all("Content-Length")
+        if body and self.status != 304 and given and given != [str(len(content))]:
+            raise ValueError(f"Content-Length {given} is not that of the body: leave it out")
         # RFC 9112 §9.6: the connection ends after this response
         if self.status != 101:
             headers = _ending(headers)
@@ -264,15 +268,16 @@ class Response:
         # RFC 9110 §9.3.2
         return head + b"\r\n" + (content if body else b"")
 
-    def _check_length(self, headers: Headers, content: bytes | None) -> None:
-        """Check a Content-Length of the user's; ``content`` is None for an answer to HEAD."""
-        given = headers.get_all("Content-Length")
-        # RFC 9110 §8.6
-        if given and (self.status < 200 or self.status == 204):
-            raise ValueError(f"a Response {self.status} has no Content-Length: leave it out")
-        is_judged = content is not None and self.status != 304
-        if is_judged and given and given != [str(len(content or b""))]:
-            raise ValueError(f"Content-Length {given} is not that of the body: leave it out")
+
+def _to_bytes(body: bytes | bytearray | memoryview) -> bytes:
+    try:
+        return bytes(memoryview(body))
+    except TypeError:
+        raise TypeError(f"body must be str or bytes-like, not {type(body).__name__}") from None
+
+
+def _without(headers: Headers, name: str) -> Headers:
+    return Headers([pair for pair in headers.items() if pair[0].lower() != name])
 
 
 def _ending(headers: Headers) -> Headers:
@@ -280,8 +285,9 @@ def _ending(headers: Headers) -> Headers:
     options = ", ".join(headers.get_all("Connection"))
     if "close" in [option.strip().lower() for option in options.split(",")]:
         return headers
-    others = [(name, value) for name, value in headers.items() if name.lower() != "connection"]
-    return Headers([*others, ("Connection", f"{options}, close" if options else "close")])
+    ending = _without(headers, "connection")
+    ending.add("Connection", f"{options}, close" if options else "close")
+    return ending
 
 
 def _check_reason(reason: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import Any, ParamSpec, TypeVar
 
 from ..errors import HandshakeError, InvalidState
@@ -80,8 +81,8 @@ class ServerOptions:
         object.__setattr__(self, "auth", auth_schemes(self.auth))
         for name in ("onrequest", "select_subprotocol"):
             value = getattr(self, name)
-            if value is not None and not callable(value):
-                raise TypeError(f"{name} must be callable or None, not {value!r}")
+            if value is not None and (not callable(value) or iscoroutinefunction(value)):
+                raise TypeError(f"{name} must be a plain function or None, not {value!r}")
 
 
 def _location(text: str) -> str:
@@ -252,7 +253,7 @@ class ServerHandshake:
     def _accept(self, request: Request) -> Response:
         options = self._options
         check_method(request)
-        if options.locations and request.path not in options.locations:
+        if options.locations and encode_target(request.path) not in options.locations:
             raise refusal(404, f"no WebSocket here: {request.path[:80]}")
         key = check_upgrade(request)
         self._check_origin(request)
