@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import unicodedata
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -245,3 +246,21 @@ def test_who_does_not_exist_takes_no_longer(scheme: Any) -> None:
         else:
             made.check(Digest(made).answer(user=user, password="no"), "GET", "/chat", 0)
         assert users.asked == 1
+
+
+class _Later:
+    """Is no coroutine function, and returns what one does."""
+
+    def __call__(self, user: str, password: str) -> Any:
+        return _later()
+
+
+def test_a_check_that_is_async_lets_nobody_in() -> None:
+    with pytest.raises(TypeError, match="plain function"):
+        BasicAuth("r", _Later()).check(basic("a:b"), "GET", "/", 0)
+
+
+def test_a_mapping_that_is_no_dict() -> None:
+    users = MappingProxyType({"e\u0301": "pw"})
+    assert user_of(basic("\xe9:pw"), BasicAuth("x", users)) == "e\u0301"
+    assert user_of(basic("\xe8:pw"), BasicAuth("x", users)) is None

@@ -247,3 +247,10 @@ def test_passwords_are_not_shown() -> None:
 def test_extensions_are_several() -> None:
     with pytest.raises(TypeError, match="sequence"):
         ClientOptions(extensions=DeflateMessage())  # type: ignore[arg-type]
+
+
+def test_not_too_many_subprotocols_are_offered() -> None:
+    names = [f"p{number}" for number in range(101)]
+    assert len(ClientOptions(protocols=names[1:]).protocols) == 100
+    with pytest.raises(ValueError, match="at most 100"):
+        ClientOptions(protocols=names)
