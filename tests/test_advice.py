@@ -12,6 +12,7 @@ import pytest
 
 import wspy
 from tests.conftest import Certificates
+from wspy.drivers import opening
 
 HOST = "127.0.0.1"
 FREE = (HOST, 0)
@@ -135,12 +136,13 @@ def test_an_unknown_host_is_named() -> None:
 
 
 def test_a_timeout_names_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: Any) -> None:
+    def refuse(sock: socket.socket, *arguments: Any) -> None:
+        sock.close()
         raise TimeoutError("timed out")
 
-    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(opening, "_connect", refuse)
     with pytest.raises(TimeoutError, match="^timed out$"):
-        wspy.connect("ws://example.com/")
+        wspy.connect("ws://127.0.0.1/")
 
 
 @pytest.mark.parametrize(

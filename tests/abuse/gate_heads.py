@@ -75,7 +75,7 @@ def header_flood(scene: Scene) -> None:
     "list-heads",
     "heads of 30 KiB whose lists have 12,000 elements",
     SERVERS,
-    Bounds(told=(400,), dropped=2.0, lines=0.2),
+    Bounds(told=(400,), dropped=2.0, lines=0.5),
 )
 def list_heads(scene: Scene) -> None:
     fields = b"".join(

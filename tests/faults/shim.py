@@ -37,6 +37,10 @@ class FaultySocket:
     def fileno(self) -> int:
         return self.real.fileno()
 
+    def dup(self) -> Any:
+        """Return itself: who asks for the socket is told of by it."""
+        return self
+
     def close(self) -> None:
         self._trace("close", None)
         self.real.close()

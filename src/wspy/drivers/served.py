@@ -63,12 +63,13 @@ class ServerClient(Routed, AsyncConnection):
     @property
     def sock(self) -> Any:
         """A socket of the client's TCP connection; closing it does not close the connection."""
-        with self._lock:
-            if self._copy is None:
-                # the loop's own number must not become another's before the loop knows
-                ours = self._engine.sock
-                self._copy = ours if ours.fileno() < 0 else ours.dup()
-            return self._copy
+        if self._copy is None:
+            with self._lock:
+                if self._copy is None:
+                    # the loop's own number must not become another's before the loop knows
+                    ours = self._engine.sock
+                    self._copy = ours if ours.fileno() < 0 else ours.dup()
+        return self._copy
 
     def _close_copy(self) -> None:
         if self._copy is not None:
