@@ -85,7 +85,7 @@ def test_no_redirect_leads_out_of_a_unix_socket(stranger: socket.socket, tmp_pat
         _answer(listener, f"HTTP/1.1 302 Found\r\nLocation: {where}\r\n\r\n")
         error = task.error
         assert isinstance(error, wspy.HandshakeError)
-        assert f"302 Found instead of 101: it leads from the Unix socket to {where}" in str(error)
+        assert f"302 instead of 101: it leads from the Unix socket to {where}" in str(error)
         assert error.response is not None
         assert error.response.status == 302
 

@@ -168,8 +168,9 @@ def _refused(pump: Pump, handshake: ClientHandshake) -> WebSocketError:
 
 
 def _cannot_follow(answer: Response | None, why: NoWay) -> HandshakeError:
-    status = "nothing" if answer is None else f"{answer.status} {answer.reason}".rstrip()
-    return HandshakeError(f"server answered {status} instead of 101: {why}", answer)
+    # the first connection is always to be had
+    assert answer is not None
+    return HandshakeError(f"server answered {answer.status} instead of 101: {why}", answer)
 
 
 class NoWay(Exception):
