@@ -100,26 +100,15 @@ def test_async_methods_are_refused(raw_server: RawServer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["threaded", "epoll"])
-def test_async_handlers_of_one_client_are_told_of(
-    serve: Serve, kind: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("whose", ["client", "server"])
+def test_async_handlers_that_are_set_later_are_told_of(
+    serve: Serve, kind: str, whose: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     served = serve(kind)
     with served.raw() as raw:
         (theirs,) = served.log.wait("open")
-        theirs.onmessage = _coroutine
-        raw.send(1, "x")
-        assert raw.closing()[0] == 1011
-    assert "_coroutine must be a plain function" in caplog.text
-
-
-@pytest.mark.parametrize("kind", ["threaded", "epoll"])
-def test_async_handlers_of_a_server_that_runs_are_told_of(
-    serve: Serve, kind: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    served = serve(kind)
-    with served.raw() as raw:
-        served.log.wait("open")
-        served.server.onmessage = _coroutine
+        owner = theirs if whose == "client" else served.server
+        owner.onmessage = _coroutine
         raw.send(1, "x")
         assert raw.closing()[0] == 1011
     assert "must be a plain function" in caplog.text

@@ -83,7 +83,8 @@ class HeadReader:
         start = self._start
         # RFC 9112 §2.2: nothing but one empty line comes before it
         if start is None and self._line_at <= len("\r\n"):
-            start = self._buffer[self._line_at :][: len(_HEAD)].decode("latin-1")
+            at = self._line_at
+            start = self._buffer[at : at + len(_HEAD)].decode("latin-1")
         return start is not None and start.startswith(_HEAD)
 
     def feed(self, data: bytes) -> None:
